@@ -1,0 +1,1 @@
+"""What several services speak: messages, site files, settings, the bus, the store and telemetry."""

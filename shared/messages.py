@@ -1,0 +1,171 @@
+"""The messages of every topic. Each has a `schema` field; JSON Schemas in docs/schemas/ come from here.
+
+Boxes are normalised 0..1 as x1, y1, x2, y2 (x right, y down). Times that end in no unit are UTC nanoseconds
+since the epoch, except in alerts, which use RFC 3339 as CloudEvents does.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.catalogue import Severity
+from shared.exceptions import PoisonMessageError
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Box = tuple[Unit, Unit, Unit, Unit]
+Ns = Annotated[int, Field(ge=0)]
+
+
+class Message(BaseModel):
+    """Base of everything that crosses a boundary: immutable, and an unknown field is ignored, so that an
+    older reader understands a newer writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    def to_bytes(self) -> bytes:
+        """UTF-8 JSON, with `schema` under its published name."""
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> Self:
+        """Parse and validate.
+
+        Raises:
+            PoisonMessageError: empty, not JSON, or not of this schema; the reason says which.
+        """
+        if not value:
+            raise PoisonMessageError("empty-message", f"a {cls.__name__} needs a JSON value")
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "value"
+            raise PoisonMessageError("bad-schema", f"{cls.__name__}.{where}: {first['msg']}") from None
+
+
+class FrameRef(Message):
+    """Where a frame lies in the log, so that evidence is cut from there instead of copied along."""
+
+    topic: str
+    partition: int
+    offset: int
+    captured_at: Ns
+
+
+class DetectedObject(Message):
+    """One box of one frame."""
+
+    label: str
+    score: Unit
+    box: Box
+
+
+class Detections(Message):
+    """What the detector found on one frame; an empty list is a result too."""
+
+    schema_: Literal["wayside.detections/1"] = Field("wayside.detections/1", alias="schema")
+    camera: str
+    seq: int
+    run: str | None = None
+    frame: FrameRef
+    width: int = Field(description="picture width in pixels")
+    height: int = Field(description="picture height in pixels")
+    model: str = Field(description="name and digest of the weights")
+    objects: list[DetectedObject]
+    traceparent: str | None = None
+
+
+class TrackedObject(Message):
+    """One object that the tracker follows, as seen on this frame."""
+
+    track_id: int
+    label: str
+    score: Unit
+    box: Box
+    zones: list[str] = Field(description="zones that the ground point lies in")
+    speed: float = Field(description="box sizes per second, where a size is the root of the box's area")
+    speed_kmh: float | None = Field(None, description="only for a calibrated camera (`ground:` in the site)")
+
+
+class Tracks(Message):
+    """The tracked objects of one frame."""
+
+    schema_: Literal["wayside.tracks/1"] = Field("wayside.tracks/1", alias="schema")
+    camera: str
+    seq: int
+    run: str | None = None
+    frame: FrameRef
+    width: int
+    height: int
+    objects: list[TrackedObject]
+
+
+class Incident(Message):
+    """A change of an incident. Ids are deterministic; the same change twice is the same message."""
+
+    schema_: Literal["wayside.incident/1"] = Field("wayside.incident/1", alias="schema")
+    incident_id: str
+    change: Literal["opened", "updated", "closed"]
+    revision: int = Field(ge=0, description="0 when opened, then counts the changes")
+    incident: str
+    site: str
+    camera: str
+    zone: str
+    run: str | None = None
+    severity: Severity
+    started_at: Ns = Field(description="when the cause began, such as the car's stop")
+    detected_at: Ns = Field(description="capture time of the frame on which the incident opened")
+    changed_at: Ns = Field(description="capture time of the frame on which this change happened")
+    ended_at: Ns | None = None
+    track_ids: list[int]
+    label: str
+    score: Unit
+    box: Box
+    model: str
+    frame: FrameRef = Field(description="the frame of this change")
+
+
+class Evidence(Message):
+    """A picture or a range of the log that shows the incident."""
+
+    kind: Literal["snapshot", "frame"]
+    uri: str
+
+
+class Alert(Message):
+    """The `data` of an alert's CloudEvent, and the row that the console shows."""
+
+    alert_id: str
+    incident: str
+    camera: str
+    zone: str
+    severity: Severity
+    status: Literal["open", "closed", "acknowledged", "dismissed"]
+    started_at: str
+    detected_at: str
+    ended_at: str | None = None
+    track_ids: list[int]
+    label: str
+    score: Unit
+    box: Box
+    evidence: list[Evidence]
+    model: str
+    run: str | None = None
+    site: str
+    revision: int = 0
+
+
+class DeadLetter(Message):
+    """A message that could not be processed, with where it lay and why."""
+
+    schema_: Literal["wayside.dead-letter/1"] = Field("wayside.dead-letter/1", alias="schema")
+    service: str
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    headers: dict[str, str]
+    size: int = Field(description="bytes of the original value")
+    value_base64: str = Field(description="the original value, cut after 64 KiB")

@@ -1,0 +1,59 @@
+"""Settings of the services, from the environment (`WAYSIDE_…`) and flags; flags win."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.exceptions import ConfigError
+
+
+class Settings(BaseSettings):
+    """Every setting of every service; docs/settings.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYSIDE_", extra="ignore", frozen=True)
+
+    site: Path = Field(Path("site.yaml"), description="site file")
+    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, HOST:PORT[,HOST:PORT]")
+    redis: str = Field("redis://127.0.0.1:6379/0", description="Redis URL")
+    data: Path = Field(Path("data"), description="folder for evidence and embedded servers' data")
+    log_level: str = Field("info", description="debug, info, warning or error")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of /metrics, /healthz, /readyz; 0 for none")
+    metrics_host: str = Field("127.0.0.1", description="address that the metrics port listens on")
+
+    cameras: str = Field("", description="producer: camera ids to serve, comma-separated; empty for all")
+    run: str | None = Field(None, description="producer: run id that the frames carry; none when live")
+
+    model: str = Field("yolo11n-coco", description="detector: name or path of the weights")
+    models: Path | None = Field(None, description="detector: a further folder to look for weights in")
+    device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
+    imgsz: int = Field(640, ge=160, le=1920, description="detector: longer side of the model's input, pixels")
+    batch: int = Field(8, ge=1, le=256, description="detector: frames in one forward pass at most")
+    batch_wait_ms: int = Field(20, ge=0, le=1000, description="detector: longest wait to fill a batch")
+    min_score: float = Field(0.1, ge=0, le=1, description="detector: lowest score that is published")
+    max_age_s: float | None = Field(
+        5.0,
+        gt=0,
+        description="detector: a live frame older than this is shed, oldest first; none to keep all",
+    )
+    latest_expiry_s: int = Field(30, ge=1, description="detector: life of the latest result in Redis")
+
+    console_host: str = Field("127.0.0.1", description="console: address to listen on")
+    console_port: int = Field(8080, ge=0, le=65535, description="console: port; 0 takes a free one")
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Environment overlaid with the flags that are not None.
+
+    Raises:
+        ConfigError: a value that does not fit, naming the variable or flag.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise ConfigError(
+            f"setting {name} (WAYSIDE_{name.upper()}): {first['msg']}, got {first.get('input')!r}"
+        ) from None

@@ -1,0 +1,163 @@
+"""The site file: cameras, zones, rules and sinks."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from shared.catalogue import CATALOGUE, Severity, ZoneKind
+from shared.geometry import is_simple_polygon, polygon_area
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Unit = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Unit, Unit]
+MetrePoint = tuple[float, float]
+
+
+def _unique(kind: str, ids: list[str]) -> None:
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise ValueError(f"{kind} id {name!r} is used twice; give each {kind} its own id")
+        seen.add(name)
+
+
+def _polygon(points: list[Point]) -> list[Point]:
+    if len(points) < 3:
+        raise ValueError(f"a polygon needs at least 3 points, got {len(points)}")
+    shape = np.array(points)
+    if polygon_area(shape) < 1e-6:
+        raise ValueError("the polygon has no area; give the corners in order around it")
+    if not is_simple_polygon(shape):
+        raise ValueError("the polygon's edges cross; give the corners in order around it")
+    return points
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Zone(_Strict):
+    """A part of the picture that has a meaning."""
+
+    id: Name
+    kind: ZoneKind
+    polygon: Annotated[list[Point], AfterValidator(_polygon)]
+    direction: tuple[float, float] | None = Field(None, description="allowed travel in the picture: x right, y down")
+
+    @field_validator("direction")
+    @classmethod
+    def _has_length(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] == 0 and value[1] == 0:
+            raise ValueError("a direction needs a length; [0, 1] is down the picture")
+        return value
+
+
+class Ground(_Strict):
+    """Four or more points of the road, in the picture (0..1) and on the ground (metres), for a homography."""
+
+    pixels: list[Point] = Field(min_length=4)
+    metres: list[MetrePoint] = Field(min_length=4)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if len(self.pixels) != len(self.metres):
+            raise ValueError(f"pixels has {len(self.pixels)} points and metres {len(self.metres)}; give pairs")
+        if polygon_area(np.array(self.pixels)) < 1e-6 or polygon_area(np.array(self.metres)) < 1e-6:
+            raise ValueError("the points lie on one line; spread them over the road")
+        return self
+
+
+class Camera(_Strict):
+    """One camera: where its pictures come from and what is to be seen on them."""
+
+    id: Name
+    source: str = Field(
+        min_length=1, description="file, folder of images, glob, rtsp(s):// or http(s):// URL, device number"
+    )
+    fps: float = Field(10.0, gt=0, le=60, description="analysed frames per second")
+    loop: bool = Field(True, description="a file starts again at its end when served live")
+    jpeg_quality: int = Field(85, ge=30, le=100)
+    max_width: int = Field(1920, ge=160, le=7680, description="wider pictures are scaled down before encoding, pixels")
+    zones: list[Zone] = []
+    ground: Ground | None = None
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _device_number(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("zones")
+    @classmethod
+    def _zone_ids(cls, zones: list[Zone]) -> list[Zone]:
+        _unique("zone", [zone.id for zone in zones])
+        return zones
+
+
+class Rule(_Strict):
+    """Overrides of an incident type's defaults, for the named cameras and zones (all when not named)."""
+
+    incident: str
+    cameras: list[Name] | None = None
+    zones: list[Name] | None = None
+    after_s: float | None = Field(None, ge=0, le=3600)
+    severity: Severity | None = None
+    enabled: bool = True
+
+    @field_validator("incident")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in CATALOGUE:
+            raise ValueError(f"unknown incident {value!r}; one of {', '.join(CATALOGUE)}")
+        return value
+
+
+class WebhookSink(_Strict):
+    """Posts each alert as a CloudEvent, signed as Standard Webhooks says when a secret is given."""
+
+    type: Literal["webhook"]
+    url: str = Field(pattern=r"^https?://")
+    secret: SecretStr | None = Field(None, description="whsec_… (base64) or any text")
+    min_severity: Severity = "info"
+
+
+class JsonLinesSink(_Strict):
+    """Appends each alert as one CloudEvent per line."""
+
+    type: Literal["jsonl"]
+    path: Path
+    min_severity: Severity = "info"
+
+
+Sink = Annotated[WebhookSink | JsonLinesSink, Field(discriminator="type")]
+
+
+class Site(_Strict):
+    """A road or an airport: its cameras, rules and sinks."""
+
+    site: Name
+    cameras: list[Camera] = Field(min_length=1)
+    rules: list[Rule] = []
+    sinks: list[Sink] = []
+
+    @field_validator("cameras")
+    @classmethod
+    def _camera_ids(cls, cameras: list[Camera]) -> list[Camera]:
+        _unique("camera", [camera.id for camera in cameras])
+        return cameras
+
+    @model_validator(mode="after")
+    def _rules_name_what_exists(self) -> Self:
+        cameras = {camera.id for camera in self.cameras}
+        zones = {zone.id for camera in self.cameras for zone in camera.zones}
+        for rule in self.rules:
+            for kind, named, known in (("camera", rule.cameras, cameras), ("zone", rule.zones, zones)):
+                for name in named or []:
+                    if name not in known:
+                        raise ValueError(f"rule {rule.incident}: no {kind} has the id {name!r}")
+        return self
+
+    def camera(self, camera_id: str) -> Camera | None:
+        """The camera with this id, if the site has it."""
+        return next((camera for camera in self.cameras if camera.id == camera_id), None)

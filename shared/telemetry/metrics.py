@@ -1,0 +1,41 @@
+"""Every Prometheus metric of Wayside, in one place; the Grafana dashboard and docs/metrics.md use these names."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Forward passes take 5 ms (GPU) to 1 s (large batch on a CPU); latencies 20 ms to a minute under overload.
+_FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_LATENCY = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+FRAMES_IN = Counter("wayside_frames_in_total", "Frames taken in", ["service", "camera"])
+FRAMES_OUT = Counter("wayside_frames_out_total", "Frames handed on or fully processed", ["service", "camera"])
+FRAMES_SHED = Counter("wayside_frames_shed_total", "Frames dropped under overload", ["service", "camera", "reason"])
+FRAMES_IGNORED = Counter(
+    "wayside_frames_ignored_total",
+    "Late or duplicate results, seen and skipped",
+    ["service", "camera", "reason"],
+)
+DEAD_LETTERS = Counter("wayside_dead_letters_total", "Messages that could not be processed", ["service", "reason"])
+ERRORS = Counter("wayside_errors_total", "Errors that the service went on after", ["service", "kind"])
+
+SOURCE_UP = Gauge("wayside_source_up", "1 while the camera's source delivers", ["camera"])
+SOURCE_CONNECTS = Counter("wayside_source_connects_total", "Connections to the camera's source", ["camera", "outcome"])
+
+BATCH_SIZE = Histogram("wayside_batch_frames", "Frames in one forward pass", buckets=_BATCH)
+INFERENCE_SECONDS = Histogram("wayside_inference_seconds", "One forward pass with its boxes", buckets=_FAST)
+DETECTION_LATENCY = Histogram(
+    "wayside_capture_to_detection_seconds",
+    "From capture to published detections, live frames",
+    buckets=_LATENCY,
+)
+ALERT_LATENCY = Histogram(
+    "wayside_detected_to_alert_seconds",
+    "From the deciding frame's capture to the published alert, live",
+    buckets=_LATENCY,
+)
+CONSUMER_LAG = Gauge("wayside_consumer_lag", "Messages not yet committed", ["group", "topic"])
+TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last frame", ["camera"])
+
+INCIDENTS = Counter("wayside_incidents_total", "Changes of incidents", ["incident", "change"])
+ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])
+DELIVERIES = Counter("wayside_sink_deliveries_total", "Alerts handed to a sink", ["sink", "outcome"])

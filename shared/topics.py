@@ -1,0 +1,38 @@
+"""The topics, their partitions and how long each keeps its messages."""
+
+from shared.bus.base import TopicSpec
+
+FRAMES = "frames"
+DETECTIONS = "detections"
+TRACKS = "tracks"
+INCIDENTS = "incidents"
+ALERTS = "alerts"
+DEAD_LETTERS = "dead-letters"
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+# 12 partitions: divisible among 2, 3, 4, 6 and 12 workers. Keyed topics share the count, so that a camera
+# has the same partition number in frames, detections and tracks.
+PARTITIONS = 12
+
+SPECS: tuple[TopicSpec, ...] = (
+    # 1 GiB per partition bounds the disk at 12 GiB: at 100 KB a frame that is 120,000 frames in all.
+    TopicSpec(FRAMES, PARTITIONS, retention_s=6 * HOUR, retention_bytes=1 << 30),
+    TopicSpec(DETECTIONS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
+    TopicSpec(TRACKS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
+    TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
+    # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
+    TopicSpec(ALERTS, PARTITIONS, compact=True),
+    TopicSpec(DEAD_LETTERS, 1, retention_s=14 * DAY, retention_bytes=1 << 30),
+)
+
+# The consumer group of each stage; `wayside up --once` waits until these have no lag, in this order.
+DETECTOR_GROUP = "wayside-detector"
+ANALYZER_GROUP = "wayside-analyzer"
+ALERTS_GROUP = "wayside-alerts"
+STAGES: tuple[tuple[str, str], ...] = (
+    (DETECTOR_GROUP, FRAMES),
+    (ANALYZER_GROUP, DETECTIONS),
+    (ALERTS_GROUP, INCIDENTS),
+)
