@@ -1,0 +1,1 @@
+"""The model's forward pass behind one small interface; one file per technology."""

@@ -1,0 +1,176 @@
+"""From a rule's claims to incidents that open once, live through gaps and close once.
+
+A rule says on every frame which tracks claim an incident. The book joins claims to open incidents (the same
+track, else the same place), opens new ones, and closes those whose claims stay away.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
+from shared.catalogue import Severity
+from shared.clock import NS, incident_id
+from shared.messages import Incident
+
+
+# Seen elsewhere for this long, a track has really gone; for less, its box only merged with passing traffic.
+_DEPARTURE_NS = NS
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One track that fits a rule on this frame.
+
+    Attributes:
+        zone: id of the zone that it fits in.
+        since: UTC ns when the cause began.
+        opens: False: only keeps an incident alive that is open already.
+    """
+
+    track: TrackView
+    zone: str
+    severity: Severity
+    since: int
+    opens: bool
+
+
+@dataclass(slots=True)
+class OpenIncident:
+    """State of one open incident; times are UTC ns of frames, `ground` and `size` are in picture heights."""
+
+    incident_id: str
+    zone: str
+    severity: Severity
+    started_at: int
+    detected_at: int
+    last_seen: int
+    track_ids: list[int]
+    label: str
+    score: float
+    box: BoxTuple
+    ground: Point
+    size: float
+    revision: int = 0
+    elsewhere_since: int | None = None
+    moved_away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hysteresis:
+    """How long an open incident waits for its next claim before it closes.
+
+    Attributes:
+        elsewhere_ns: once one of its tracks was seen for a second not to fit any more (drove on, left the lane).
+        lost_ns: else: none of its tracks is in view (hidden by traffic, missed by the detector).
+    """
+
+    elsewhere_ns: int
+    lost_ns: int
+
+
+class IncidentBook:
+    """The open incidents of one type on one camera."""
+
+    def __init__(
+        self, incident: str, site: str, hysteresis: Hysteresis, same_place: Callable[[OpenIncident, Claim, int], bool]
+    ) -> None:
+        """`same_place(open, claim, now)` says whether an unknown track continues an open incident."""
+        self._incident, self._site = incident, site
+        self._hysteresis, self._same_place = hysteresis, same_place
+        self._open: list[OpenIncident] = []
+        self._last_start: tuple[str, int, int] = ("", -1, 0)
+
+    def step(self, scene: Scene, claims: Sequence[Claim]) -> list[Incident]:
+        """Take one frame's claims; returns the changes of this frame in a fixed order."""
+        changes: list[Incident] = []
+        # Tracks that an incident knows come first, so that a newcomer cannot take its place.
+        for claim in sorted(claims, key=lambda claim: (self._by_track(claim) is None, claim.track.track_id)):
+            known = self._by_track(claim) or self._by_place(claim, scene.captured_at)
+            if known is not None:
+                changes += self._refresh(known, claim, scene)
+            elif claim.opens:
+                changes.append(self._start(claim, scene))
+        visible = {track.track_id for track in scene.tracks}
+        for item in list(self._open):
+            self._watch_departure(item, visible, scene.captured_at)
+            patience = self._hysteresis.elsewhere_ns if item.moved_away else self._hysteresis.lost_ns
+            if scene.captured_at - item.last_seen > patience:
+                self._open.remove(item)
+                item.revision += 1
+                changes.append(self._message(item, "closed", scene))
+        return changes
+
+    @staticmethod
+    def _watch_departure(item: OpenIncident, visible: set[int], now: int) -> None:
+        if item.last_seen == now:
+            item.elsewhere_since, item.moved_away = None, False
+        elif visible.intersection(item.track_ids):
+            item.elsewhere_since = item.elsewhere_since or now
+            item.moved_away = item.moved_away or now - item.elsewhere_since >= _DEPARTURE_NS
+
+    def _by_track(self, claim: Claim) -> OpenIncident | None:
+        return next((item for item in self._open if claim.track.track_id in item.track_ids), None)
+
+    def _by_place(self, claim: Claim, now: int) -> OpenIncident | None:
+        return next((item for item in self._open if self._same_place(item, claim, now)), None)
+
+    def _start(self, claim: Claim, scene: Scene) -> Incident:
+        track = claim.track
+        item = OpenIncident(
+            incident_id=self._new_id(claim, scene),
+            zone=claim.zone,
+            severity=claim.severity,
+            started_at=claim.since,
+            detected_at=scene.captured_at,
+            last_seen=scene.captured_at,
+            track_ids=[track.track_id],
+            label=track.label,
+            score=track.score,
+            box=track.box,
+            ground=track.ground,
+            size=track.size,
+        )
+        self._open.append(item)
+        return self._message(item, "opened", scene)
+
+    def _new_id(self, claim: Claim, scene: Scene) -> str:
+        zone, since, ordinal = self._last_start
+        ordinal = ordinal + 1 if (zone, since) == (claim.zone, claim.since) else 0
+        self._last_start = (claim.zone, claim.since, ordinal)
+        return incident_id(scene.run, self._site, scene.camera, claim.zone, self._incident, claim.since, ordinal)
+
+    def _refresh(self, item: OpenIncident, claim: Claim, scene: Scene) -> list[Incident]:
+        track = claim.track
+        if item.last_seen < scene.captured_at or track.track_id == item.track_ids[0]:
+            item.box, item.ground, item.size = track.box, track.ground, track.size
+        item.last_seen = scene.captured_at
+        item.score = max(item.score, track.score)
+        if track.track_id in item.track_ids:
+            return []
+        item.track_ids.append(track.track_id)
+        item.revision += 1
+        return [self._message(item, "updated", scene)]
+
+    def _message(self, item: OpenIncident, change: Literal["opened", "updated", "closed"], scene: Scene) -> Incident:
+        return Incident(
+            incident_id=item.incident_id,
+            change=change,
+            revision=item.revision,
+            incident=self._incident,
+            site=self._site,
+            camera=scene.camera,
+            zone=item.zone,
+            run=scene.run,
+            severity=item.severity,
+            started_at=item.started_at,
+            detected_at=item.detected_at,
+            changed_at=scene.captured_at,
+            ended_at=item.last_seen if change == "closed" else None,
+            track_ids=list(item.track_ids),
+            label=item.label,
+            score=item.score,
+            box=item.box,
+            model=scene.model,
+            frame=scene.frame,
+        )

@@ -1,0 +1,31 @@
+"""`obstacle-on-lane`: a thing of a known class that lies on a lane, runway or taxiway for 3 s."""
+
+from typing import ClassVar
+
+from services.analyzer.motion import coverage
+from services.analyzer.rules.base import Watches
+from services.analyzer.rules.resting import RestingRule
+from services.analyzer.scene import Scene, TrackView
+from shared.catalogue import NOT_OBSTACLES, PERSONS, VEHICLES
+
+# Higher than for vehicles: the 80 classes hold many things that a patch of asphalt resembles for a moment.
+_MIN_SCORE = 0.35
+# A thing that lies this far inside the box of a vehicle or person is carried by it.
+_CARRIED = 0.5
+
+
+class ObstacleOnLane(RestingRule):
+    """Opens when a thing rests in a watched zone; closes when it is gone."""
+
+    incident: ClassVar[str] = "obstacle-on-lane"
+
+    def __init__(self, site: str, watches: Watches) -> None:
+        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE, concerns=_is_obstacle)
+
+
+def _is_obstacle(track: TrackView, scene: Scene) -> bool:
+    if track.label in NOT_OBSTACLES:
+        return False
+    return not any(
+        other.label in VEHICLES | PERSONS and coverage(track.box, other.box) >= _CARRIED for other in scene.tracks
+    )

@@ -1,0 +1,79 @@
+"""`wrong-way`: a vehicle that travels against the direction of its zone for 1 s."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.motion import box_iou
+from services.analyzer.rules.base import Watch, Watches, watched_zone
+from services.analyzer.scene import Scene, TrackView
+from shared.catalogue import ROAD_VEHICLES
+from shared.clock import NS
+from shared.messages import Incident
+
+# Slower than this (box sizes per second) is standing or box jitter, not travel.
+_MIN_SPEED = 0.4
+# Travel within 60 degrees of the opposite direction; a lane change is far from that.
+_MAX_COSINE = -0.5
+# The travel may be interrupted for this long by a displaced box without starting again.
+_GAP_NS = int(0.4 * NS)
+_MIN_SCORE = 0.3
+# Turned round: 2 s without wrong travel. Lost: it has left the picture or is hidden.
+_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=4 * NS)
+_SAME_PLACE_IOU = 0.1
+
+
+@dataclass(slots=True)
+class _Travel:
+    since: int
+    last: int
+
+
+class WrongWay:
+    """Opens on lasting travel against a zone's `direction`; zones without one are not watched."""
+
+    incident: ClassVar[str] = "wrong-way"
+
+    def __init__(self, site: str, watches: Watches) -> None:
+        self._watches = {key: watch for key, watch in watches.items() if watch.zone.direction is not None}
+        self._travels: dict[int, _Travel] = {}
+        self._book = IncidentBook(self.incident, site, _HYSTERESIS, _same_vehicle)
+
+    def step(self, scene: Scene) -> list[Incident]:
+        """See `Rule.step`."""
+        claims = []
+        for track in scene.tracks:
+            watch = watched_zone(track, self._watches)
+            if (
+                watch
+                and track.label in ROAD_VEHICLES
+                and track.score >= _MIN_SCORE
+                and _is_against(track, watch, scene)
+            ):
+                claims.append(self._claim(track, watch, scene.captured_at))
+        stale = [key for key, travel in self._travels.items() if scene.captured_at - travel.last > _GAP_NS]
+        for key in stale:
+            del self._travels[key]
+        return self._book.step(scene, claims)
+
+    def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
+        travel = self._travels.setdefault(track.track_id, _Travel(now, now))
+        travel.last = now
+        return Claim(track, watch.zone.id, watch.severity, travel.since, now - travel.since >= watch.after_ns)
+
+
+def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
+    if track.velocity is None or watch.zone.direction is None:
+        return False
+    speed = math.hypot(*track.velocity)
+    # The site gives the direction in normalised coordinates; velocities are in picture heights.
+    allowed = (watch.zone.direction[0] * scene.aspect, watch.zone.direction[1])
+    cosine = (track.velocity[0] * allowed[0] + track.velocity[1] * allowed[1]) / (
+        max(speed, 1e-9) * math.hypot(*allowed)
+    )
+    return speed >= _MIN_SPEED and cosine <= _MAX_COSINE
+
+
+def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
+    return box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU

@@ -1,0 +1,57 @@
+"""What the rules see of one frame: the tracked objects with their motion and zones."""
+
+from dataclasses import dataclass
+
+from shared.messages import FrameRef
+from shared.site import Zone
+
+Point = tuple[float, float]
+BoxTuple = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackView:
+    """One tracked object on one frame.
+
+    Lengths are in picture heights, so that x and y have the same unit: 0.1 is a tenth of the picture's height.
+
+    Attributes:
+        box: normalised 0..1 as x1, y1, x2, y2.
+        ground: middle of the lower edge, picture heights.
+        size: root of the box's area, picture heights.
+        zones: zones that the ground point lies in.
+        rest_since: UTC ns since when the object has been where it is; equals now while it moves.
+        rest_score: mean detection score since then.
+        rest_seen: share of the frames since then on which it was detected, 0..1.
+        velocity: over about the last second, in box sizes per second; None before there is enough to tell.
+    """
+
+    track_id: int
+    label: str
+    score: float
+    box: BoxTuple
+    ground: Point
+    size: float
+    zones: tuple[Zone, ...]
+    rest_since: int
+    rest_score: float
+    rest_seen: float
+    velocity: Point | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One analysed frame of one camera.
+
+    Attributes:
+        captured_at: UTC ns.
+        aspect: picture width over height.
+    """
+
+    camera: str
+    run: str | None
+    captured_at: int
+    aspect: float
+    model: str
+    frame: FrameRef
+    tracks: tuple[TrackView, ...]

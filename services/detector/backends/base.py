@@ -1,0 +1,58 @@
+"""The interface of the forward pass: pictures in, boxes and the requested feature maps out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """What the model found on one picture, best score first.
+
+    Attributes:
+        xyxy: (K, 4) float32, pixels of the model's input.
+        scores: (K,) float32, 0..1.
+        classes: (K,) int64, index into the backend's `labels`.
+    """
+
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The result of one batch.
+
+    Attributes:
+        boxes: one entry per picture, in the batch's order.
+        features: layer index → (N, C, h, w) float32, only the layers that were asked for.
+    """
+
+    boxes: list[Boxes]
+    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class Backend(Protocol):
+    """A loaded model.
+
+    Attributes:
+        version: name and digest of the weights, as it stands in every detection.
+        labels: class names by index.
+        stride: input sides must be multiples of this, pixels.
+    """
+
+    version: str
+    labels: list[str]
+    stride: int
+
+    def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:
+        """Run the model once.
+
+        Args:
+            batch: (N, H, W, 3) uint8 RGB, H and W multiples of `stride`.
+            features: layer indices whose outputs are wanted as well.
+        """

@@ -1,0 +1,83 @@
+"""From a JPEG to the model's input: decoded at the needed scale, resized, padded; and boxes back again."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.backends.base import Boxes
+from shared.jpeg import Picture, decode_jpeg
+
+# The grey that YOLO was trained with around pictures.
+_PAD = 114
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a picture of one size is placed in the model's input.
+
+    Attributes (pixels of the input):
+        width, height: sides of the input, multiples of the model's stride.
+        inner_width, inner_height: sides of the scaled picture.
+        left, top: its position.
+
+    Example:
+        >>> Letterbox.fit(1280, 720, 640)
+        Letterbox(width=640, height=384, inner_width=640, inner_height=360, left=0, top=12)
+    """
+
+    width: int
+    height: int
+    inner_width: int
+    inner_height: int
+    left: int
+    top: int
+
+    @classmethod
+    def fit(cls, width: int, height: int, imgsz: int, stride: int = 32) -> "Letterbox":
+        """The longer side becomes `imgsz`; the shorter is padded to the next multiple of the stride.
+
+        The input's shape depends on the picture's alone, never on the others of its batch.
+        """
+        scale = imgsz / max(width, height)
+        inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
+        full_width, full_height = -(-inner_width // stride) * stride, -(-inner_height // stride) * stride
+        left, top = (full_width - inner_width) // 2, (full_height - inner_height) // 2
+        return cls(full_width, full_height, inner_width, inner_height, left, top)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the input."""
+        return self.height, self.width
+
+    def place(self, jpeg: bytes, out: NDArray[np.uint8]) -> None:
+        """Decode a JPEG into an input.
+
+        Args:
+            out: (height, width, 3) uint8, RGB; fully overwritten.
+
+        Raises:
+            PoisonMessageError: the JPEG cannot be decoded.
+        """
+        picture: Picture = decode_jpeg(jpeg, min_width=self.inner_width, min_height=self.inner_height)
+        if picture.shape[:2] != (self.inner_height, self.inner_width):
+            shrinking = picture.shape[1] >= self.inner_width
+            picture = cv2.resize(  # type: ignore[assignment]
+                picture,
+                (self.inner_width, self.inner_height),
+                interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
+            )
+        bottom, right = self.top + self.inner_height, self.left + self.inner_width
+        out[: self.top] = _PAD
+        out[bottom:] = _PAD
+        out[self.top : bottom, : self.left] = _PAD
+        out[self.top : bottom, right:] = _PAD
+        out[self.top : bottom, self.left : right] = picture
+
+    def normalise(self, boxes: Boxes) -> NDArray[np.float64]:
+        """Boxes in pixels of the input to 0..1 of the picture, clipped to it: (K, 4)."""
+        xyxy = boxes.xyxy.astype(np.float64)
+        xyxy[:, 0::2] = (xyxy[:, 0::2] - self.left) / self.inner_width
+        xyxy[:, 1::2] = (xyxy[:, 1::2] - self.top) / self.inner_height
+        return xyxy.clip(0.0, 1.0)

@@ -1,0 +1,70 @@
+"""person-on-lane and wrong-way: what opens, holds and closes them."""
+
+import pytest
+
+from shared.clock import NS
+from tests.unit.analyzer_helpers import analyzer, frame, play, still, summary, thing, travel
+
+
+def test_a_person_on_a_lane_opens_after_a_second() -> None:
+    changes = play(6, still("person", 0.35, 0.6, start=2.0))
+    assert summary(changes) == [("person-on-lane", "opened")]
+    assert 3.0 <= changes[0].detected_at / NS <= 3.5
+
+
+def test_a_person_who_crosses_two_lanes_is_one_incident_that_closes_beside_the_road() -> None:
+    changes = play(20, travel("person", (0.1, 0.6), (0.07, 0.0)))
+    assert [name for name in summary(changes) if name[1] != "updated"] == [
+        ("person-on-lane", "opened"),
+        ("person-on-lane", "closed"),
+    ]
+    assert changes[-1].ended_at is not None
+    assert changes[-1].ended_at / NS == pytest.approx(10.0, abs=0.5)  # reaches x = 0.8 after 10 s
+
+
+def test_missed_detections_of_a_person_neither_end_nor_double_it() -> None:
+    stage = analyzer()
+    changes = []
+    for index in range(300):
+        hidden = index % 4 == 0 or 100 <= index < 140
+        changes += stage.step(frame(index, [] if hidden else [thing("person", 0.35, 0.6)])).incidents
+    assert [name for name in summary(changes) if name[1] != "updated"] == [("person-on-lane", "opened")]
+
+
+def test_a_person_beside_the_lane_opens_nothing() -> None:
+    assert play(8, still("person", 0.1, 0.6)) == []
+
+
+def test_riders_and_drivers_are_not_on_foot() -> None:
+    bike = still("motorcycle", 0.35, 0.6, end=8)
+    rider = lambda t: thing("person", 0.35, 0.58, width=0.04, height=0.12)  # noqa: E731
+    bus = lambda t: thing("bus", 0.65, 0.8, width=0.2, height=0.4)  # noqa: E731
+    driver = lambda t: thing("person", 0.62, 0.6, width=0.03, height=0.08)  # noqa: E731
+    assert play(8, bike, rider, bus, driver) == []
+
+
+def test_a_person_who_stands_before_a_bus_is_on_foot() -> None:
+    bus = lambda t: thing("bus", 0.65, 0.8, width=0.2, height=0.4)  # noqa: E731
+    walker = lambda t: thing("person", 0.62, 0.8, width=0.04, height=0.2)  # noqa: E731
+    assert summary(play(4, bus, walker)) == [("person-on-lane", "opened")]
+
+
+def test_travel_against_the_direction_opens_within_three_seconds_and_closes_when_gone() -> None:
+    changes = play(15, travel("car", (0.35, 0.95), (0.0, -0.2), start=1.0))
+    assert summary(changes) == [("wrong-way", "opened"), ("wrong-way", "closed")]
+    assert 2.0 <= changes[0].detected_at / NS <= 4.0
+    assert changes[0].started_at / NS == pytest.approx(1.0, abs=1.5)
+
+
+def test_travel_along_or_across_the_direction_opens_nothing() -> None:
+    assert play(10, travel("car", (0.35, 0.15), (0.0, 0.2)), travel("bus", (0.21, 0.5), (0.1, 0.02))) == []
+
+
+def test_a_track_that_jumps_back_to_another_vehicle_is_no_wrong_way() -> None:
+    """Dense traffic: every second the tracker sees the follower where the leader was."""
+    jumping = lambda t: thing("car", 0.35, 0.3 + 0.4 * (t % 1.0))  # noqa: E731
+    assert play(20, jumping) == []
+
+
+def test_a_standing_vehicle_is_no_wrong_way() -> None:
+    assert {change.incident for change in play(15, still("car", 0.35, 0.5))} == {"stopped-vehicle"}

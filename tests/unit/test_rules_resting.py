@@ -1,0 +1,109 @@
+"""stopped-vehicle and obstacle-on-lane: what opens, holds and closes them."""
+
+import pytest
+
+from shared.clock import NS
+from shared.site import Rule
+from tests.unit.analyzer_helpers import LANE, analyzer, frame, make_site, play, still, stopping, summary, thing, travel
+
+
+def test_a_vehicle_that_stops_on_a_lane_opens_one_incident_ten_seconds_after_its_stop() -> None:
+    changes = play(20, stopping("car", 0.35, stop_y=0.6, stop_s=3.0))
+    assert summary(changes) == [("stopped-vehicle", "opened")]
+    assert changes[0].started_at / NS == pytest.approx(3.0, abs=1.5)
+    assert changes[0].detected_at / NS == pytest.approx(13.0, abs=1.5)
+    assert (changes[0].zone, changes[0].label, changes[0].severity) == ("lane-1", "car", "critical")
+
+
+def test_it_closes_after_the_vehicle_drove_on_with_the_end_at_its_departure() -> None:
+    changes = play(30, stopping("car", 0.35, stop_y=0.5, stop_s=2.0, go_s=18.0))
+    assert summary(changes) == [("stopped-vehicle", "opened"), ("stopped-vehicle", "closed")]
+    assert changes[1].ended_at is not None
+    assert changes[1].ended_at / NS == pytest.approx(18.0, abs=2.0)
+    assert changes[0].incident_id == changes[1].incident_id
+    assert [change.revision for change in changes] == [0, 1]
+
+
+def test_flowing_traffic_opens_nothing() -> None:
+    cars = [travel("car", (0.35, 0.12), (0.0, 0.25), start=2.0 * n) for n in range(14)]
+    assert play(30, *cars) == []
+
+
+def test_a_pause_of_seven_seconds_opens_nothing() -> None:
+    assert play(25, stopping("car", 0.35, stop_y=0.5, stop_s=4.0, go_s=11.0)) == []
+
+
+def test_a_shoulder_waits_thirty_seconds() -> None:
+    changes = play(45, still("truck", 0.9, 0.6))
+    assert summary(changes) == [("stopped-vehicle", "opened")]
+    assert 29.0 <= changes[0].detected_at / NS <= 32.0
+
+
+def test_missed_detections_neither_end_nor_double_it() -> None:
+    stage = analyzer()
+    changes = []
+    for index in range(600):
+        # Every third frame is missed, and once 8 s in a row (a lorry stands before it).
+        hidden = index % 3 == 0 or 300 <= index < 380
+        changes += stage.step(frame(index, [] if hidden else [thing("car", 0.35, 0.6)])).incidents
+    assert [name for name in summary(changes) if name[1] != "updated"] == [("stopped-vehicle", "opened")]
+    assert len({change.incident_id for change in changes}) == 1
+
+
+def test_a_new_track_at_the_same_place_continues_the_rest_before_and_after_opening() -> None:
+    """The detector loses the car for 3 s (longer than the tracker remembers) at 5 s and at 25 s."""
+    stage = analyzer()
+    changes = []
+    for index in range(400):
+        hidden = 50 <= index < 80 or 250 <= index < 280
+        changes += stage.step(frame(index, [] if hidden else [thing("car", 0.35, 0.6)])).incidents
+    assert summary(changes)[0] == ("stopped-vehicle", "opened")
+    assert changes[0].detected_at / NS < 11.5
+    assert {change for _, change in summary(changes)[1:]} <= {"updated"}
+    assert len({change.incident_id for change in changes}) == 1
+
+
+def test_two_vehicles_on_one_lane_are_two_incidents_even_with_the_same_start() -> None:
+    changes = play(15, still("car", 0.3, 0.3), still("truck", 0.4, 0.8))
+    assert summary(changes) == [("stopped-vehicle", "opened")] * 2
+    assert len({change.incident_id for change in changes}) == 2
+
+
+def test_a_vehicle_in_no_zone_is_none_of_our_business() -> None:
+    assert play(15, still("car", 0.1, 0.5)) == []
+
+
+def test_an_object_at_rest_on_a_lane_opens_after_three_seconds_and_closes_when_removed() -> None:
+    changes = play(30, still("suitcase", 0.35, 0.7, start=2.0, end=10.0))
+    assert summary(changes) == [("obstacle-on-lane", "opened"), ("obstacle-on-lane", "closed")]
+    assert changes[0].detected_at / NS == pytest.approx(5.3, abs=0.4)
+    assert changes[1].ended_at is not None
+    assert changes[1].ended_at / NS == pytest.approx(10.0, abs=0.3)
+
+
+@pytest.mark.parametrize("label", ["traffic light", "stop sign", "fire hydrant", "parking meter"])
+def test_street_furniture_is_no_obstacle(label: str) -> None:
+    assert play(15, still(label, 0.35, 0.7)) == []
+
+
+def test_a_suitcase_in_a_persons_hand_is_no_obstacle() -> None:
+    person = lambda t: thing("person", 0.1, 0.7, width=0.1, height=0.3)  # noqa: E731
+    carried = lambda t: thing("suitcase", 0.1, 0.68, width=0.03, height=0.08)  # noqa: E731
+    site = make_site([LANE.model_copy(update={"polygon": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)], "kind": "taxiway"})])
+    changes = play(10, person, carried, stage=analyzer(site))
+    assert {change.incident for change in changes} == {"person-on-lane"}
+
+
+def test_a_weak_flickering_box_is_no_obstacle() -> None:
+    assert play(20, still("chair", 0.35, 0.7, score=0.31)) == []
+
+
+def test_a_site_rule_changes_time_and_severity_of_its_zone_alone() -> None:
+    rule = Rule(incident="stopped-vehicle", zones=["lane-1"], after_s=4, severity="warning")
+    changes = play(8, still("car", 0.35, 0.5), still("car", 0.65, 0.5), stage=analyzer(make_site(rules=[rule])))
+    assert [(change.zone, change.severity) for change in changes] == [("lane-1", "warning")]
+
+
+def test_a_disabled_rule_opens_nothing() -> None:
+    rule = Rule(incident="stopped-vehicle", enabled=False)
+    assert play(15, still("car", 0.35, 0.5), stage=analyzer(make_site(rules=[rule]))) == []
