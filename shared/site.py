@@ -27,10 +27,10 @@ def _polygon(points: list[Point]) -> list[Point]:
     if len(points) < 3:
         raise ValueError(f"a polygon needs at least 3 points, got {len(points)}")
     shape = np.array(points)
-    if polygon_area(shape) < 1e-6:
-        raise ValueError("the polygon has no area; give the corners in order around it")
     if not is_simple_polygon(shape):
         raise ValueError("the polygon's edges cross; give the corners in order around it")
+    if polygon_area(shape) < 1e-6:
+        raise ValueError("the polygon has no area; give the corners in order around it")
     return points
 
 

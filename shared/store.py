@@ -127,7 +127,10 @@ class Store:
 
     def services(self) -> list[dict[str, str]]:
         """The heartbeats that have not expired, by service and instance."""
-        keys = sorted(self._do("scan_iter", match="wayside:service:*", count=200))
+        try:  # scan_iter is lazy: it fails while it is iterated, outside _do
+            keys = sorted(self._redis.scan_iter(match="wayside:service:*", count=200))
+        except redis.RedisError as error:
+            raise StoreError(f"Redis does not answer: {redact(str(error))}") from None
         values = self._do("mget", keys) if keys else []
         return [json.loads(value) for value in values if value]
 

@@ -13,7 +13,6 @@ from shared.catalogue import Severity
 from shared.clock import NS, incident_id
 from shared.messages import Incident
 
-
 # Seen elsewhere for this long, a track has really gone; for less, its box only merged with passing traffic.
 _DEPARTURE_NS = NS
 

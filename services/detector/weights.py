@@ -1,6 +1,7 @@
 """Finding weights by name: our folders first, then Ultralytics's download."""
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def find_weights(name: str, extra: Path | None = None) -> Path:
 
 
 def _download(name: str, file: str, folders: list[Path]) -> Path:
+    from ultralytics.utils import LOGGER
     from ultralytics.utils.downloads import attempt_download_asset
 
     asset = file.replace("-coco", "")  # our name says the classes; Ultralytics's release file does not
@@ -50,10 +52,12 @@ def _download(name: str, file: str, folders: list[Path]) -> Path:
     looked = ", ".join(str(folder) for folder in folders)
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
+        LOGGER.setLevel(logging.ERROR)  # its warnings repeat at length what our one line says
         try:
             attempt_download_asset(target)
         except (OSError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            text = (str(error) or type(error).__name__).splitlines()[0]
+            reason = text.encode("ascii", "ignore").decode().strip()
             raise ModelError(
                 f"weights {name!r} are in none of {looked}, and the download of {asset} failed ({reason}); "
                 f"put {file} into one of these folders or set WAYSIDE_MODELS"

@@ -39,3 +39,5 @@ TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last
 INCIDENTS = Counter("wayside_incidents_total", "Changes of incidents", ["incident", "change"])
 ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])
 DELIVERIES = Counter("wayside_sink_deliveries_total", "Alerts handed to a sink", ["sink", "outcome"])
+
+CONSOLE_CLIENTS = Gauge("wayside_console_clients", "Browsers connected to the live stream")

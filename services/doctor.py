@@ -1,0 +1,85 @@
+"""`wayside doctor`: what of the environment works, and what to do about the rest."""
+
+import shutil
+from collections.abc import Callable
+
+from rich.table import Table
+
+from shared.exceptions import WaysideError
+from shared.settings import Settings
+from shared.store import Store
+
+
+def examine(settings: Settings) -> Table:
+    """One row per thing that Wayside can use."""
+    table = Table(title="wayside doctor")
+    for column in ("what", "state", "detail"):
+        table.add_column(column)
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("weights", lambda: _weights(settings)),
+        ("device", lambda: _device(settings)),
+        ("video decoder", _decoder),
+        ("crc32c", _crc32c),
+        ("embedded Redis", _embedded_redis),
+        ("Java and Maven for --kafka local", _java),
+        (f"Kafka at {settings.kafka}", lambda: _kafka(settings)),
+        ("Redis at WAYSIDE_REDIS", lambda: _redis(settings)),
+    )
+    for name, check in checks:
+        try:
+            table.add_row(name, "[green]works[/]", check())
+        except (WaysideError, ImportError) as error:
+            table.add_row(name, "[yellow]not here[/]", str(error))
+    return table
+
+
+def _weights(settings: Settings) -> str:
+    from services.detector.weights import find_weights, version_of
+
+    path = find_weights(settings.model, settings.models)
+    return f"{version_of(path)} from {path.parent}"
+
+
+def _device(settings: Settings) -> str:
+    import torch
+
+    from services.detector.backends.torch import pick_device
+
+    return f"{pick_device(settings.device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def _decoder() -> str:
+    import av
+
+    return f"PyAV {av.__version__}"
+
+
+def _crc32c() -> str:
+    import crc32c
+
+    return f"crc32c {crc32c.__version__}" if hasattr(crc32c, "__version__") else "crc32c is installed"
+
+
+def _embedded_redis() -> str:
+    from shared.embedded.redis import find_server
+
+    return str(find_server())
+
+
+def _java() -> str:
+    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
+    if missing:
+        raise WaysideError(f"{' and '.join(missing)} not found; needed only for `--kafka local`")
+    return "java and mvn found"
+
+
+def _kafka(settings: Settings) -> str:
+    from shared.bus.kafka import KafkaBus
+
+    KafkaBus(settings.kafka).close()
+    return "answers"
+
+
+def _redis(settings: Settings) -> str:
+    Store.connect(settings.redis).close()
+    return "answers"

@@ -1,0 +1,9 @@
+"""`make bench`: every benchmark, printed as tables of ratios measured in one run."""
+
+import sys
+
+from training.bench import machine, pipeline
+
+if __name__ == "__main__":
+    machine.show()
+    sys.exit(pipeline.main())

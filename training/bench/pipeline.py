@@ -1,0 +1,113 @@
+"""Frames/s of `wayside run` against the raw model forward and a plain Ultralytics `track` loop.
+
+All three use the same weights, input size, threads and clip, and take turns, so that a drift of the machine
+meets each. The raw forward runs on prepared tensors in batches of the same size; nothing else is in its time.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from ultralytics.models import YOLO
+
+from services.detector.backends.torch import TorchBackend
+from services.detector.stage import DetectorStage
+from services.detector.weights import find_weights
+from services.local import run_pipeline
+from services.outputs import RunOutputs
+from services.producer import read_once
+from shared.exceptions import InputError
+from shared.site import Camera, Site
+from shared.sitefile import load_site
+from training.bench.machine import describe
+
+_ROOT = Path(__file__).resolve().parents[2]
+SITE = _ROOT / "deploy" / "examples" / "highway.yaml"
+
+
+def main() -> int:
+    """Run the benchmark and print its table; exit code 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--imgsz", type=int, default=640)
+    arguments = parser.parse_args()
+    table = measure(arguments.rounds, arguments.batch, arguments.imgsz)
+    Console().print(table)
+    return 0
+
+
+def measure(rounds: int, batch: int, imgsz: int) -> Table:
+    """Time the three contestants in turns.
+
+    Raises:
+        InputError: the highway clip is not there.
+    """
+    site = load_site(SITE)
+    # Every frame of the clip is analysed: the highest rate that a site may ask for.
+    camera = site.cameras[0].model_copy(update={"fps": 60.0})
+    if not Path(camera.source).is_file():
+        raise InputError(f"{camera.source}: the benchmark's clip is missing; it comes with the shared data folder")
+    weights = find_weights("yolo11n-coco")
+    backend = TorchBackend(weights)
+    stage = DetectorStage(backend, imgsz=imgsz)
+    pictures = [stage.decode(frame).picture for frame in read_once(camera)]
+    tensors = [backend.prepare(np.stack(pictures[at : at + batch])) for at in range(0, len(pictures), batch)]
+    contestants: dict[str, Callable[[], int]] = {
+        "raw forward": lambda: _raw_forward(backend, tensors),
+        "wayside run": lambda: _wayside(site, camera, stage, batch),
+        "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
+    }
+    for contestant in contestants.values():
+        contestant()  # warm-up: allocators, oneDNN primitives, file cache
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            start = time.perf_counter()
+            frames = contestant()
+            rates[name].append(frames / (time.perf_counter() - start))
+    stage.close()
+    return _table(rates, rounds, batch, imgsz, len(pictures))
+
+
+def _table(rates: dict[str, list[float]], rounds: int, batch: int, imgsz: int, frames: int) -> Table:
+    table = Table(
+        title=f"frames/s, {frames} frames of the highway clip, {imgsz} px, batch {batch}, {rounds} rounds",
+        caption=describe(),
+    )
+    for column in ("contestant", "min", "median", "max", "wayside run / this: min", "median", "max"):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for name, own in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(rates["wayside run"], own, strict=True)]
+        figures = [f"{pick(own):.1f}" for pick in (min, statistics.median, max)]
+        figures += [f"{pick(ratios):.2f}" for pick in (min, statistics.median, max)]
+        table.add_row(name, *figures)
+    return table
+
+
+@torch.inference_mode()
+def _raw_forward(backend: TorchBackend, tensors: list[Tensor]) -> int:
+    for tensor in tensors:
+        backend.network(tensor)
+    if backend.device.type == "cuda":
+        torch.cuda.synchronize()
+    return sum(len(tensor) for tensor in tensors)
+
+
+def _wayside(site: Site, camera: Camera, stage: DetectorStage, batch: int) -> int:
+    with tempfile.TemporaryDirectory() as folder, RunOutputs(site, Path(folder)) as outputs:
+        report = run_pipeline(site, [camera], stage, outputs, batch=batch)
+    return sum(report.frames.values())
+
+
+def _ultralytics(weights: Path, clip: str, imgsz: int) -> int:
+    results = YOLO(str(weights)).track(source=clip, stream=True, imgsz=imgsz, tracker="bytetrack.yaml", verbose=False)
+    return sum(1 for _ in results)
