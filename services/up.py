@@ -8,9 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from shared.bus.kafka import KafkaBus
-from shared.bus.memory import MemoryBus
 from shared.embedded.kafka import LocalKafka
-from shared.embedded.redis import LocalRedis
 
 from services.alerts.service import serve as serve_alerts
 from services.analyzer.service import serve as serve_analyzer
@@ -19,6 +17,8 @@ from services.detector.service import serve as serve_detector
 from services.producer.service import serve as serve_producer
 from shared import topics
 from shared.bus.base import Bus
+from shared.bus.memory import MemoryBus
+from shared.embedded.redis import LocalRedis
 from shared.settings import Settings
 from shared.site import Site
 from shared.store import Store

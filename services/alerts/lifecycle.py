@@ -1,0 +1,140 @@
+"""From incidents to alerts: pure, idempotent, the same bytes for the same incident."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cloudevents.core.exceptions import BaseCloudEventException
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from shared.clock import from_rfc3339, to_rfc3339
+from shared.exceptions import PoisonMessageError
+from shared.messages import Alert, Evidence, Incident
+
+CONTENT_TYPE = JSONFormat.CONTENT_TYPE
+# Names the JSON Schema of `data`; docs/schemas/alert.schema.json.
+DATA_SCHEMA = "urn:wayside:schema:alert:1"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One CloudEvent 1.0 about one alert.
+
+    Attributes:
+        id: `<alert id>.<revision>`; a sink drops what it has had.
+        change: opened, updated or closed.
+        time: UTC ns, event time.
+    """
+
+    id: str
+    change: str
+    time: int
+    alert: Alert
+
+    def to_bytes(self) -> bytes:
+        """Structured JSON (CloudEvents JSON event format 1.0.2); one line without a newline."""
+        event = CloudEvent(
+            {
+                "specversion": "1.0",
+                "id": self.id,
+                "source": f"wayside/{self.alert.site}/{self.alert.camera}",
+                "type": f"wayside.alert.{self.change}",
+                "time": datetime.fromtimestamp(0, UTC) if self.time == 0 else _moment(self.time),
+                "subject": self.alert.alert_id,
+                "datacontenttype": "application/json",
+                "dataschema": DATA_SCHEMA,
+            },
+            json.loads(self.alert.model_dump_json()),
+        )
+        return bytes(JSONFormat().write(event))
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> "AlertEvent":
+        """Parse what `to_bytes` wrote.
+
+        Raises:
+            PoisonMessageError: empty, no CloudEvent, or not about an alert.
+        """
+        if not value:
+            raise PoisonMessageError("empty-message", "an alert needs a CloudEvent as value")
+        try:
+            event = JSONFormat().read(None, value)
+            stamp = event.get_time()
+            if stamp is None:
+                raise PoisonMessageError("bad-schema", "the CloudEvent has no time")
+            alert = Alert.from_bytes(json.dumps(event.get_data()).encode())
+            return cls(event.get_id(), event.get_type().rpartition(".")[2], from_rfc3339(stamp.isoformat()), alert)
+        except (BaseCloudEventException, ValueError, KeyError, TypeError) as error:
+            raise PoisonMessageError("bad-schema", f"no CloudEvent of an alert: {error}") from None
+
+
+def _moment(ns: int) -> datetime:
+    return datetime.fromisoformat(to_rfc3339(ns))
+
+
+class AlertBook:
+    """The state of the alerts.
+
+    Example:
+        >>> book = AlertBook()
+        >>> book.apply(incident, []).change             # doctest: +SKIP
+        'opened'
+        >>> book.apply(incident, []) is None            # doctest: +SKIP
+        True
+    """
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+
+    def known_revision(self, alert_id: str) -> int:
+        """The last revision of this alert that the book has seen; -1 for none."""
+        known = self._alerts.get(alert_id)
+        return known.revision if known else -1
+
+    def apply(self, incident: Incident, evidence: Sequence[Evidence]) -> AlertEvent | None:
+        """The event of one change; None when the book knows this revision or a later one.
+
+        Args:
+            evidence: of this change; the alert keeps what it had before it.
+        """
+        known = self._alerts.get(incident.incident_id)
+        if known is not None and incident.revision <= known.revision:
+            return None
+        alert = Alert(
+            alert_id=incident.incident_id,
+            incident=incident.incident,
+            camera=incident.camera,
+            zone=incident.zone,
+            severity=incident.severity,
+            status="closed" if incident.change == "closed" else "open",
+            started_at=to_rfc3339(incident.started_at),
+            detected_at=to_rfc3339(incident.detected_at),
+            ended_at=to_rfc3339(incident.ended_at) if incident.ended_at is not None else None,
+            track_ids=incident.track_ids,
+            label=incident.label,
+            score=incident.score,
+            box=incident.box,
+            evidence=[*(known.evidence if known else []), *evidence],
+            model=incident.model,
+            run=incident.run,
+            site=incident.site,
+            revision=incident.revision,
+        )
+        self._alerts[alert.alert_id] = alert
+        return AlertEvent(f"{alert.alert_id}.{alert.revision}", incident.change, incident.changed_at, alert)
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Take over states from the alerts topic; the latest revision of each wins."""
+        for alert in alerts:
+            if alert.revision > self.known_revision(alert.alert_id):
+                self._alerts[alert.alert_id] = alert
+
+    def alerts(self) -> list[Alert]:
+        """All alerts."""
+        return list(self._alerts.values())
+
+    def open_alerts(self, camera: str) -> list[Alert]:
+        """The camera's open alerts."""
+        return [alert for alert in self._alerts.values() if alert.camera == camera and alert.status == "open"]

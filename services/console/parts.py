@@ -1,0 +1,51 @@
+"""What the routers work with: built once by `app.py`, handed to each request."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.console.feed import Dependencies
+from services.console.live import Fanout
+from services.console.pictures import Pictures
+from services.console.wall import Wall
+from shared.messages import Alert
+from shared.store import Store
+from shared.telemetry.health import Health
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one console.
+
+    Attributes:
+        evidence: folder of the evidence pictures.
+        run: the run that this console shows; None for live.
+    """
+
+    store: Store
+    wall: Wall
+    pictures: Pictures
+    fanout: Fanout
+    dependencies: Dependencies
+    health: Health
+    evidence: Path
+    run: str | None
+
+    def alerts(self) -> list[Alert]:
+        """Alerts of this console's run, newest detection first.
+
+        Raises:
+            StoreError: Redis does not answer.
+        """
+        return [alert for alert in self.store.alerts() if alert.run == self.run]
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+Console = Annotated[Parts, Depends(_parts)]
