@@ -51,7 +51,7 @@ def run_pipeline(
     *,
     run: str | None = None,
     start_ns: int = 0,
-    batch: int = 8,
+    batch: int = 4,
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:
     """Run every camera's source once, from start to end.

@@ -7,9 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from shared.bus.kafka import KafkaBus
-from shared.embedded.kafka import LocalKafka
-
 from services.alerts.service import serve as serve_alerts
 from services.analyzer.service import serve as serve_analyzer
 from services.console.service import serve as serve_console
@@ -17,7 +14,9 @@ from services.detector.service import serve as serve_detector
 from services.producer.service import serve as serve_producer
 from shared import topics
 from shared.bus.base import Bus
+from shared.bus.kafka import KafkaBus
 from shared.bus.memory import MemoryBus
+from shared.embedded.kafka import LocalKafka
 from shared.embedded.redis import LocalRedis
 from shared.settings import Settings
 from shared.site import Site

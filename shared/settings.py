@@ -29,7 +29,12 @@ class Settings(BaseSettings):
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
     imgsz: int = Field(640, ge=160, le=1920, description="detector: longer side of the model's input, pixels")
-    batch: int = Field(8, ge=1, le=256, description="detector: frames in one forward pass at most")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="detector: CPU threads of the model; none for all cores"
+    )
+    batch: int = Field(
+        4, ge=1, le=256, description="detector: frames in one forward pass at most; 4 suits a CPU's caches, 32 a GPU"
+    )
     batch_wait_ms: int = Field(20, ge=0, le=1000, description="detector: longest wait to fill a batch")
     min_score: float = Field(0.1, ge=0, le=1, description="detector: lowest score that is published")
     max_age_s: float | None = Field(

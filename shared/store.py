@@ -119,7 +119,7 @@ class Store:
         body = {
             "service": health.service,
             "instance": instance,
-            "state": health.state,
+            "state": health.state if health.live() else "hung",
             "detail": health.detail,
         }
         body["at"] = str(time.time_ns())

@@ -1,5 +1,6 @@
 """The picture that an operator judges an alert by: the deciding frame with the box drawn."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -49,16 +50,25 @@ def _text(picture: Picture, text: str, at: tuple[int, int], back: tuple[int, int
 
 
 class EvidenceStore:
-    """Evidence pictures in `<folder>/evidence/`."""
+    """Evidence pictures in `<folder>/evidence/`; a picture never changes under its name, so that it can be cached."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "evidence"
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, alert_id: str, jpeg: bytes) -> str:
-        """Store an alert's picture, whole or not at all; returns its URI relative to the store's parent."""
-        name = f"{alert_id}.jpg"
-        partial = self._folder / f".{name}.partial"
-        partial.write_bytes(jpeg)
-        partial.replace(self._folder / name)
-        return f"evidence/{name}"
+        """Store an alert's picture, whole or not at all; the first is kept.
+
+        Returns:
+            its URI relative to the store's parent.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        picture = self._folder / f"{alert_id}.jpg"
+        if not picture.exists():
+            # Two instances may work on one alert for a moment during a rebalance.
+            partial = self._folder / f".{alert_id}.{os.getpid()}.partial"
+            partial.write_bytes(jpeg)
+            partial.replace(picture)
+        return f"evidence/{alert_id}.jpg"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
@@ -16,6 +16,9 @@ from shared.messages import Alert, Evidence, Incident
 CONTENT_TYPE = JSONFormat.CONTENT_TYPE
 # Names the JSON Schema of `data`; docs/schemas/alert.schema.json.
 DATA_SCHEMA = "urn:wayside:schema:alert:1"
+_TYPE = "wayside.alert."
+# What the SDK raises on JSON that is no CloudEvent, from a list at the top to brackets nested too deeply.
+_NOT_AN_EVENT = (BaseCloudEventException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class AlertEvent:
                 "specversion": "1.0",
                 "id": self.id,
                 "source": f"wayside/{self.alert.site}/{self.alert.camera}",
-                "type": f"wayside.alert.{self.change}",
-                "time": datetime.fromtimestamp(0, UTC) if self.time == 0 else _moment(self.time),
+                "type": _TYPE + self.change,
+                "time": datetime.fromisoformat(to_rfc3339(self.time)),
                 "subject": self.alert.alert_id,
                 "datacontenttype": "application/json",
                 "dataschema": DATA_SCHEMA,
@@ -61,17 +64,13 @@ class AlertEvent:
             raise PoisonMessageError("empty-message", "an alert needs a CloudEvent as value")
         try:
             event = JSONFormat().read(None, value)
-            stamp = event.get_time()
-            if stamp is None:
-                raise PoisonMessageError("bad-schema", "the CloudEvent has no time")
+            moment, kind = event.get_time(), event.get_type()
+            if moment is None or not kind.startswith(_TYPE):
+                raise PoisonMessageError("bad-schema", f"not an alert's CloudEvent: type {kind[:80]!r}, time {moment}")
             alert = Alert.from_bytes(json.dumps(event.get_data()).encode())
-            return cls(event.get_id(), event.get_type().rpartition(".")[2], from_rfc3339(stamp.isoformat()), alert)
-        except (BaseCloudEventException, ValueError, KeyError, TypeError) as error:
+            return cls(event.get_id(), kind.removeprefix(_TYPE), from_rfc3339(moment.isoformat()), alert)
+        except _NOT_AN_EVENT as error:
             raise PoisonMessageError("bad-schema", f"no CloudEvent of an alert: {error}") from None
-
-
-def _moment(ns: int) -> datetime:
-    return datetime.fromisoformat(to_rfc3339(ns))
 
 
 class AlertBook:
@@ -125,11 +124,17 @@ class AlertBook:
         self._alerts[alert.alert_id] = alert
         return AlertEvent(f"{alert.alert_id}.{alert.revision}", incident.change, incident.changed_at, alert)
 
-    def restore(self, alerts: Iterable[Alert]) -> None:
-        """Take over states from the alerts topic; the latest revision of each wins."""
+    def restore(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Take over states from the alerts topic; the latest revision of each wins.
+
+        Returns:
+            those that were news to the book.
+        """
+        news: dict[str, Alert] = {}
         for alert in alerts:
             if alert.revision > self.known_revision(alert.alert_id):
-                self._alerts[alert.alert_id] = alert
+                self._alerts[alert.alert_id] = news[alert.alert_id] = alert
+        return list(news.values())
 
     def alerts(self) -> list[Alert]:
         """All alerts."""

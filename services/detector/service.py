@@ -26,7 +26,7 @@ SERVICE = "detector"
 def load_stage(settings: Settings) -> DetectorStage:
     """The detector stage with the configured weights on the configured device."""
     weights = find_weights(settings.model, settings.models)
-    backend = TorchBackend(weights, device=settings.device, min_score=settings.min_score)
+    backend = TorchBackend(weights, device=settings.device, min_score=settings.min_score, threads=settings.threads)
     return DetectorStage(backend, imgsz=settings.imgsz)
 
 

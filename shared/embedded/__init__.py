@@ -1,1 +1,1 @@
-"""Real servers as child processes: Redis for the embedded default, Apache Kafka for `--kafka local` and tests."""
+"""Real servers as child processes: Redis and Apache Kafka, for one machine, demos and tests."""

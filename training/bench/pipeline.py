@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from ultralytics.models import YOLO
+from ultralytics.utils import torch_utils
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.stage import DetectorStage
@@ -37,7 +38,7 @@ def main() -> int:
     """Run the benchmark and print its table; exit code 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--imgsz", type=int, default=640)
     arguments = parser.parse_args()
     table = measure(arguments.rounds, arguments.batch, arguments.imgsz)
@@ -66,11 +67,15 @@ def measure(rounds: int, batch: int, imgsz: int) -> Table:
         "wayside run": lambda: _wayside(site, camera, stage, batch),
         "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
     }
+    threads = torch.get_num_threads()
+    # Ultralytics's predictor sets all cores but one; here everybody gets the same.
+    torch_utils.NUM_THREADS = threads
     for contestant in contestants.values():
         contestant()  # warm-up: allocators, oneDNN primitives, file cache
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, contestant in contestants.items():
+            torch.set_num_threads(threads)
             start = time.perf_counter()
             frames = contestant()
             rates[name].append(frames / (time.perf_counter() - start))

@@ -1,5 +1,6 @@
 """YOLO by PyTorch: CPU in float32, CUDA in float16."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torchvision.ops import batched_nms, box_convert
 from ultralytics.models import YOLO
-from ultralytics.utils.nms import non_max_suppression
 
 from services.detector.backends.base import Boxes, Output
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError, ModelError
 
-# Ultralytics's default. Boxes of different classes suppress each other too: one van is not a car and a truck.
+# Ultralytics's defaults.
 _NMS_IOU = 0.7
 _MAX_BOXES = 300
+# Batch size times picture shape: a handful in practice.
+_MAX_INPUTS = 64
 
 
 class OneDnnConv2d(nn.Conv2d):
@@ -42,10 +45,16 @@ class TorchBackend:
         ConfigError: no such device.
     """
 
-    def __init__(self, weights: Path, *, device: str = "auto", min_score: float = 0.1) -> None:
+    def __init__(
+        self, weights: Path, *, device: str = "auto", min_score: float = 0.1, threads: int | None = None
+    ) -> None:
         self.device = pick_device(device)
+        if self.device.type == "cpu":
+            # Ultralytics sets one thread when imported; a worker has its cores for the model.
+            torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         self._half = self.device.type == "cuda"
         self._min_score = min_score
+        self._inputs: dict[tuple[int, ...], Tensor] = {}
         try:
             model: Any = YOLO(str(weights), task="detect").model
             network: Any = model.fuse(verbose=False).eval()
@@ -60,10 +69,22 @@ class TorchBackend:
         self.version = version_of(weights)
 
     def prepare(self, batch: NDArray[np.uint8]) -> Tensor:
-        """(N, H, W, 3) uint8 → (N, 3, H, W) 0..1 in the model's type, on its device."""
+        """(N, H, W, 3) uint8 → (N, 3, H, W) 0..1 in the model's type, on its device.
+
+        The tensor is valid until the next call with a batch of the same shape.
+        """
         pictures = torch.from_numpy(batch).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        scaled = pictures.to(torch.float16 if self._half else torch.float32, memory_format=torch.contiguous_format)
-        return scaled.div_(255)
+        tensor = self._input(tuple(pictures.shape))
+        return torch.div(tensor.copy_(pictures), 255, out=tensor)
+
+    def _input(self, shape: tuple[int, ...]) -> Tensor:
+        """A tensor that is used again for the next batch of this shape: fresh pages cost more than the work."""
+        if shape not in self._inputs:
+            if len(self._inputs) >= _MAX_INPUTS:
+                self._inputs.clear()
+            kind = torch.float16 if self._half else torch.float32
+            self._inputs[shape] = torch.empty(shape, dtype=kind, device=self.device)
+        return self._inputs[shape]
 
     @torch.inference_mode()
     def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:
@@ -75,14 +96,24 @@ class TorchBackend:
         finally:
             for hook in hooks:
                 hook.remove()
-        found = non_max_suppression(
-            raw[0] if isinstance(raw, (tuple, list)) else raw,
-            conf_thres=self._min_score,
-            iou_thres=_NMS_IOU,
-            agnostic=True,
-            max_det=_MAX_BOXES,
-        )
-        return Output([_boxes(rows) for rows in found], kept)
+        return Output(self._select(raw[0] if isinstance(raw, (tuple, list)) else raw), kept)
+
+    def _select(self, raw: Tensor) -> list[Boxes]:
+        """Best class per anchor, threshold and NMS, for the whole batch at once.
+
+        Args:
+            raw: (N, 4 + classes, anchors): centre x, centre y, width, height, then class scores.
+        """
+        scores, classes = raw[:, 4:].max(dim=1)
+        image, anchor = (scores > self._min_score).nonzero(as_tuple=True)
+        scores, classes = scores[image, anchor], classes[image, anchor]
+        boxes = box_convert(raw[image, :4, anchor].float(), "cxcywh", "xyxy")
+        # The image's number takes the place of the class: boxes of one picture suppress each other whatever
+        # their class (one van is not a car and a truck), those of two pictures never do.
+        order = batched_nms(boxes, scores.float(), image, _NMS_IOU)
+        rows = torch.cat([boxes, scores[:, None], classes[:, None], image[:, None]], dim=1)[order]
+        array = rows.float().cpu().numpy()
+        return [_boxes(array[array[:, 6] == number][:_MAX_BOXES]) for number in range(len(raw))]
 
 
 def pick_device(name: str) -> torch.device:
@@ -117,6 +148,5 @@ def _keeper(kept: dict[int, NDArray[np.float32]], layer: int) -> Any:
     return keep
 
 
-def _boxes(rows: Tensor) -> Boxes:
-    array = rows.float().cpu().numpy()
-    return Boxes(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
+def _boxes(rows: NDArray[np.float32]) -> Boxes:
+    return Boxes(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))

@@ -1,0 +1,84 @@
+"""What the alerts service does with one incident: evidence → alerts topic → Redis."""
+
+import time
+
+from services.alerts.evidence import EvidenceStore, draw_snapshot
+from services.alerts.lifecycle import CONTENT_TYPE, AlertBook, AlertEvent
+from services.alerts.view import RedisView
+from shared import topics
+from shared.bus.base import Bus, Producer, Record
+from shared.deadletters import bury
+from shared.exceptions import BusError, PoisonMessageError
+from shared.messages import Evidence, Incident
+from shared.telemetry import metrics
+from shared.telemetry.logs import logger
+
+SERVICE = "alerts"
+# Kafka counts partitions in 32 and offsets in 64 bits.
+_PARTITIONS, _OFFSETS = range(2**31), range(2**63)
+
+
+class Worker:
+    """Turns incidents into published alerts."""
+
+    def __init__(self, bus: Bus, producer: Producer, book: AlertBook, view: RedisView, evidence: EvidenceStore) -> None:
+        self._bus, self._producer, self._book, self._view, self._evidence = bus, producer, book, view, evidence
+
+    def process(self, record: Record) -> None:
+        """Publish the alert of one incident message; it is stored by the bus when this returns.
+
+        Raises:
+            BusError: it could not be stored.
+        """
+        try:
+            incident = Incident.from_bytes(record.value)
+        except PoisonMessageError as error:
+            bury(self._producer, SERVICE, record, error)
+            self._producer.flush()
+            return
+        if incident.revision <= self._book.known_revision(incident.incident_id):
+            return
+        event = self._book.apply(incident, self._gather(incident))
+        assert event is not None  # the revision is newer than the book's
+        self._publish(event)
+
+    def _gather(self, incident: Incident) -> list[Evidence]:
+        """Evidence of an opening: the picture, and the frame's address as far as the frame is there."""
+        frame = incident.frame
+        if incident.change != "opened" or frame.topic != topics.FRAMES:
+            return []
+        if frame.partition not in _PARTITIONS or frame.offset not in _OFFSETS:
+            return []  # not from the bus
+        address: list[Evidence] = []
+        try:
+            record = self._bus.read(frame.topic, frame.partition, frame.offset)
+            if record is None:
+                raise PoisonMessageError("frame-gone", "retention has removed the frame")
+            address = [Evidence(kind="frame", uri=f"{frame.topic}/{frame.partition}/{frame.offset}")]
+            uri = self._evidence.put(incident.incident_id, draw_snapshot(record.value or b"", incident))
+        except (PoisonMessageError, BusError, OSError) as error:
+            # An alert without a picture is worth more than none.
+            metrics.ERRORS.labels(SERVICE, "evidence").inc()
+            logger(SERVICE).warning("alert without picture", alert=incident.incident_id, reason=str(error))
+            return address
+        return [Evidence(kind="snapshot", uri=uri), *address]
+
+    def _publish(self, event: AlertEvent) -> None:
+        alert = event.alert
+        self._producer.send(
+            topics.ALERTS,
+            event.to_bytes(),
+            key=alert.alert_id,
+            timestamp_ms=event.time // 1_000_000,
+            headers={"content-type": CONTENT_TYPE.encode()},
+        )
+        self._producer.flush()
+        self._view.put(alert)
+        if event.change == "opened":
+            metrics.ALERTS.labels(alert.incident, alert.severity).inc()
+            if alert.run is None:
+                metrics.ALERT_LATENCY.observe(max(0.0, (time.time_ns() - event.time) / 1e9))
+        logger(SERVICE).info(
+            "alert", change=event.change, incident=alert.incident, camera=alert.camera, zone=alert.zone,
+            severity=alert.severity, id=alert.alert_id,
+        )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Two detector processes share four cameras; one is killed mid-run. Nothing is missing, nothing is doubled."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shared import topics
+from shared.bus.base import Bus, Record
+from shared.bus.kafka import KafkaBus
+from shared.embedded.process import free_port, listens
+from shared.messages import Detections
+from tests.staging import WAYSIDE, Staged, essence, read_events, stage_scene, wayside
+
+pytestmark = [pytest.mark.shared, pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(420)]
+
+CAMERAS = 4
+RUN = "killed"
+
+
+@pytest.fixture
+def staged(tmp_path: Path, shared_dir: Path) -> Staged:
+    return stage_scene(tmp_path, cameras=CAMERAS)
+
+
+def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
+    staged: Staged, tmp_path: Path, own_kafka: str, redis_url: str
+) -> None:
+    out = tmp_path / "undisturbed"
+    done = wayside("run", "--site", str(staged.site), "--out", str(out), "--run", RUN)
+    assert done.returncode == 0, done.stderr
+
+    environment = {
+        **os.environ, "WAYSIDE_KAFKA": own_kafka, "WAYSIDE_REDIS": redis_url, "WAYSIDE_SITE": str(staged.site),
+        "WAYSIDE_DATA": str(tmp_path / "data"), "WAYSIDE_BATCH": "4",
+    }  # fmt: skip
+    bus = KafkaBus(own_kafka)
+    bus.ensure_topics(topics.SPECS)
+    ports = [free_port(), free_port()]
+    workers = [{**environment, "WAYSIDE_METRICS_PORT": str(port)} for port in ports]
+    with (
+        service("detector", workers[0]) as victim,
+        service("detector", workers[1]),
+        service("analyzer", environment),
+        service("alerts", environment),
+    ):
+        for port in ports:
+            await_true(lambda port=port: listens(port) and ready(port), 60, "a detector is ready")
+        with service("producer", environment, "--once", "--run", RUN) as producer:
+            for port in ports:
+                await_true(lambda port=port: frames_out(port) >= 12, 60, "both detectors have had work")
+            victim.send_signal(signal.SIGKILL)
+            assert producer.wait(180) == 0
+        for group, topic in topics.STAGES:
+            await_true(lambda group=group, topic=topic: bus.lag(group, topic) == 0, 120, f"{group} keeps up")
+
+    expected = {(line["camera"], line["seq"]) for line in lines(out / "detections.jsonl")}
+    detections = [Detections.from_bytes(record.value) for record in read_all(bus, topics.DETECTIONS)]
+    seen = Counter((item.camera, item.seq) for item in detections)
+    assert set(seen) == expected
+    assert len({camera for camera, _ in seen}) == CAMERAS
+    events = [json.loads(record.value) for record in read_all(bus, topics.ALERTS) if record.value]
+    assert Counter(event["id"] for event in events).most_common(1)[0][1] == 1
+    assert essence(events) == essence(read_events(out / "alerts.jsonl"))
+    bus.close()
+
+
+@contextmanager
+def service(name: str, environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([WAYSIDE, name, *arguments], env=environment, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        assert process.wait(40) in (0, -signal.SIGKILL), f"{name} did not stop cleanly"
+
+
+def await_true(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+
+
+def ready(port: int) -> bool:
+    return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+
+
+def frames_out(port: int) -> float:
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    rows = [line for line in text.splitlines() if line.startswith("wayside_frames_out_total{") and "detector" in line]
+    return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_all(bus: Bus, topic: str) -> list[Record]:
+    consumer = bus.consumer([topic], group=None)
+    left = sum(bus.end_offsets(topic).values())
+    records: list[Record] = []
+    while left > len(records):
+        found = consumer.poll(1000, timeout_s=10)
+        assert found, f"{topic}: {len(records)} of {left} messages could be read"
+        records += found
+    consumer.close()
+    return records

@@ -1,0 +1,59 @@
+"""The same clip through `wayside run`, `wayside up` on the embedded bus and on Apache Kafka gives the same alerts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.staging import Staged, essence, read_events, stage_scene, wayside
+
+pytestmark = [pytest.mark.shared, pytest.mark.redis]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Staged:
+    return stage_scene(tmp_path_factory.mktemp("staged"))
+
+
+@pytest.fixture(scope="module")
+def from_run(staged: Staged) -> list[tuple[object, ...]]:
+    out = staged.site.parent / "out"
+    done = wayside("run", "--site", str(staged.site), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    events = read_events(out / "alerts.jsonl")
+    for event in events:
+        for item in event["data"]["evidence"]:
+            assert (out / item["uri"]).is_file()
+    return essence(events)
+
+
+def test_wayside_run_finds_every_staged_incident_and_nothing_else(staged: Staged, from_run: object) -> None:
+    done = wayside("eval", "--alerts", str(staged.site.parent / "out" / "alerts.jsonl"), "--truth", str(staged.truth))
+    assert done.returncode == 0, done.stderr
+    opened = [row for row in from_run if str(row[1]).endswith("opened")]  # type: ignore[attr-defined]
+    assert sorted(str(row[3]) for row in opened) == ["obstacle-on-lane", "person-on-lane", "stopped-vehicle"]
+
+
+def test_a_second_run_gives_the_same_bytes(staged: Staged, from_run: object) -> None:
+    again = staged.site.parent / "again"
+    done = wayside("run", "--site", str(staged.site), "--out", str(again))
+    assert done.returncode == 0, done.stderr
+    for name in ("alerts.jsonl", "tracks.jsonl", "detections.jsonl"):
+        assert (again / name).read_bytes() == (staged.site.parent / "out" / name).read_bytes(), name
+
+
+def test_up_on_the_embedded_bus_gives_the_same_alerts(staged: Staged, from_run: object, tmp_path: Path) -> None:
+    assert through_up(staged, tmp_path) == from_run
+
+
+@pytest.mark.kafka
+def test_up_on_apache_kafka_gives_the_same_alerts(
+    staged: Staged, from_run: object, tmp_path: Path, kafka_jars: Path
+) -> None:
+    assert through_up(staged, tmp_path, "--kafka", "local") == from_run
+
+
+def through_up(staged: Staged, data: Path, *more: str) -> list[tuple[object, ...]]:
+    staged.alerts.unlink(missing_ok=True)
+    done = wayside("up", "--once", "--site", str(staged.site), "--data", str(data), "--port", "0", *more)
+    assert done.returncode == 0, done.stderr
+    return essence(read_events(staged.alerts))

@@ -1,0 +1,67 @@
+"""Clips and sites that several integration tests use; built once per test session."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from training.scenes.road import build_road_scene
+
+# Two frames a second less than the demo's: the tests judge every frame several times on two cores.
+FPS = 5
+WAYSIDE = str(Path(sys.executable).parent / "wayside")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A staged scene: its site file (with a JSON-lines sink at `alerts`) and its truth."""
+
+    site: Path
+    truth: Path
+    alerts: Path
+
+
+def stage_scene(folder: Path, cameras: int = 1) -> Staged:
+    """The demo's road scene, seen by `cameras` cameras that all look at the same clip."""
+    scene = build_road_scene(folder)
+    site = yaml.safe_load(scene.site.read_text())
+    (template,) = site["cameras"]
+    template["source"], template["fps"] = str(scene.clip), FPS
+    site["cameras"] = [{**template, "id": f"{template['id']}-{number}"} for number in range(cameras)]
+    alerts = folder / "sink" / "alerts.jsonl"
+    site["sinks"] = [{"type": "jsonl", "path": str(alerts)}]
+    path = folder / "staged.yaml"
+    path.write_text(yaml.safe_dump(site))
+    return Staged(path, scene.truth, alerts)
+
+
+def wayside(*arguments: str, timeout_s: float = 180, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the installed command to its end."""
+    return subprocess.run(
+        [WAYSIDE, *arguments], capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, **options
+    )
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The CloudEvents of an alerts.jsonl."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def essence(events: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What must be equal however the frames travelled: everything but the frame's address in a log."""
+    rows = []
+    for event in events:
+        data = event["data"]
+        evidence = [item["uri"] for item in data["evidence"] if item["kind"] == "snapshot"]
+        rows.append(
+            (
+                event["id"], event["type"], event["time"], data["incident"], data["camera"], data["zone"],
+                data["started_at"], data["detected_at"], data["ended_at"], tuple(data["track_ids"]), data["label"],
+                data["score"], tuple(data["box"]), data["model"], data["status"], tuple(evidence),
+            )
+        )  # fmt: skip
+    return sorted(rows)
