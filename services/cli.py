@@ -181,11 +181,12 @@ def evaluate(
     alerts: Annotated[Path, typer.Option("--alerts", help="alerts.jsonl of a run.")],
     truth: Annotated[Path, typer.Option("--truth", help="truth.json.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    start: StartOption = None,
 ) -> None:
     """Detection rate, false alarms and time to detect of a run against the truth."""
-    from training.evaluate import run_eval
+    from training.report import run_eval
 
-    run_eval(alerts, truth, json)
+    run_eval(alerts, truth, json, _start_ns(start))
 
 
 @app.command()

@@ -7,7 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from services.alerts.delivery import await_delivery
 from services.alerts.service import serve as serve_alerts
+from services.alerts.sinks import open_sink
 from services.analyzer.service import serve as serve_analyzer
 from services.console.service import serve as serve_console
 from services.detector.service import serve as serve_detector
@@ -115,10 +117,11 @@ def run_all(
 
 
 def drain(bus: Bus, site: Site, stop: threading.Event) -> None:
-    """Wait until every stage has committed all that the one before it gave."""
+    """Wait until every stage has committed all that the one before it gave, and the sinks have the alerts."""
     for group, topic in topics.STAGES:
         while bus.lag(group, topic) and not stop.is_set():
             time.sleep(0.1)
+    await_delivery(bus, [open_sink(config) for config in site.sinks], stop)
 
 
 class _Team:

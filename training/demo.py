@@ -17,7 +17,7 @@ from shared.settings import Settings, load_settings
 from shared.site import JsonLinesSink
 from shared.sitefile import load_site
 from shared.telemetry.logs import configure_logs
-from training.evaluate import read_alerts, read_truth, report_staged
+from training.evaluate import read_alerts, read_truth
 from training.scenes.road import build_road_scene
 
 # After the clip's end the last alerts still close and are written.

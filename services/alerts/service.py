@@ -51,7 +51,6 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
             closing(bus.consumer([topics.INCIDENTS], group=topics.ALERTS_GROUP, on_revoked=revoked.update))
         )
         stack.callback(health.beat, "stopping")
-        view.refresh()
         owned: set[Partition] = set()
         next_lag = 0.0
         while not stop.is_set():
@@ -63,7 +62,7 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
                 owned = assigned
                 revoked.clear()
             view.repair()
-            _work(records, worker, consumer, stop)
+            work_off(records, worker, consumer, stop)
             deliveries.check()
             health.beat(detail=f"{len(site.sinks)} sinks")
             if time.monotonic() >= next_lag:
@@ -72,7 +71,8 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
                 metrics.CONSUMER_LAG.labels(topics.ALERTS_GROUP, topics.INCIDENTS).set(lag)
 
 
-def _work(records: list[Record], worker: Worker, consumer: Consumer, stop: threading.Event) -> None:
+def work_off(records: list[Record], worker: Worker, consumer: Consumer, stop: threading.Event) -> None:
+    """Process and commit one by one; leaves out what another instance has taken over meanwhile."""
     lost: set[Partition] = set()
     for record in records:
         if stop.is_set():
