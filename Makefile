@@ -1,4 +1,4 @@
-# Wayside. `make` alone lists the targets.
+# Wayside. `make` alone lists the targets. PYTHON=python3.x chooses the interpreter of a new environment.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,9 +13,10 @@ help: ## List the targets
 setup: $(STAMP) ## Create the Python environment
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wayside needs Python 3.11 or newer; set PYTHON=python3.x")'
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: Wayside needs Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python " + sys.version.split()[0] + ": Wayside needs 3.11 or newer; make PYTHON=python3.x")'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
-	@echo "installing Wayside into $(VENV) (torch and ultralytics are large; the first time takes a while)"
+	@echo "installing Wayside into $(VENV) (PyTorch is large; the first time takes a while)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
 	@touch $@
 
@@ -23,7 +24,7 @@ system: ## Install what the tests need beside Python (as root, Debian)
 	@sh deploy/system-deps.sh
 
 kafka: setup ## Fetch Apache Kafka's jars for --kafka local and the tests
-	@$(BIN)/python -m shared.embedded.kafka
+	@$(BIN)/python -m shared.embedded.kafka_jars
 
 check: setup ## Lint, format, types, import rules
 	$(BIN)/ruff check .
@@ -31,7 +32,12 @@ check: setup ## Lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup system kafka check ## All set-up, then every check and test
+# One after the other, also with -j: the jars need Maven from `system`, and a lint error shows before the long tests.
+test: ## All set-up, then every check and test
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory system
+	@$(MAKE) --no-print-directory kafka
+	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest
 
 unit: setup ## The tests without I/O
@@ -44,7 +50,7 @@ bench: setup ## All benchmarks, as tables of ratios
 	$(BIN)/python -m training.bench
 
 docs: setup ## Write the generated parts of docs/ anew
-	$(BIN)/python -m shared.schemas
+	@$(BIN)/python -m shared.schemas
 
-clean: ## Remove the environment and caches
+clean: ## Remove the environment, Kafka's jars and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache deploy/kafka/libs

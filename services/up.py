@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from services.alerts.delivery import await_delivery
 from services.alerts.service import serve as serve_alerts
-from services.alerts.sinks import open_sink
 from services.analyzer.service import serve as serve_analyzer
 from services.console.service import serve as serve_console
 from services.detector.service import serve as serve_detector
@@ -79,11 +78,13 @@ def run_all(
     plan: Plan,
     stop: threading.Event,
     on_ready: Callable[[str], None] = lambda address: None,
+    on_bus: Callable[[Bus], None] = lambda bus: None,
 ) -> None:
     """Run every service until `stop` is set (or, with `plan.once`, until every frame has been judged).
 
     Args:
         on_ready: called with the console's address once it listens.
+        on_bus: called with the bus before the services start, to watch topics on the side.
 
     Raises:
         WaysideError: what ended the first service that failed; the others are stopped then.
@@ -93,6 +94,7 @@ def run_all(
         site = site.model_copy(update={"sinks": [sink for sink in site.sinks if sink.type == "jsonl"]})
         settings = settings.model_copy(update={"max_age_s": None})
     with open_store(plan.redis, settings) as store, open_bus(plan.kafka, settings) as bus:
+        on_bus(bus)
         team = _Team(stop)
         try:
             team.start("alerts", lambda halt: serve_alerts(bus, store, site, settings, halt))
@@ -121,7 +123,7 @@ def drain(bus: Bus, site: Site, stop: threading.Event) -> None:
     for group, topic in topics.STAGES:
         while bus.lag(group, topic) and not stop.is_set():
             time.sleep(0.1)
-    await_delivery(bus, [open_sink(config) for config in site.sinks], stop)
+    await_delivery(bus, site, stop)
 
 
 class _Team:

@@ -13,7 +13,10 @@ from shared.exceptions import PoisonMessageError
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Box = tuple[Unit, Unit, Unit, Unit]
-Ns = Annotated[int, Field(ge=0)]
+# 19 digits reach to the year 2286; larger numbers are no time and would overflow the calendar.
+Ns = Annotated[int, Field(ge=0, lt=10**19)]
+# Names a file of evidence and stands in URLs.
+IncidentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 class Message(BaseModel):
@@ -104,7 +107,7 @@ class Incident(Message):
     """A change of an incident. Ids are deterministic; the same change twice is the same message."""
 
     schema_: Literal["wayside.incident/1"] = Field("wayside.incident/1", alias="schema")
-    incident_id: str
+    incident_id: IncidentId
     change: Literal["opened", "updated", "closed"]
     revision: int = Field(ge=0, description="0 when opened, then counts the changes")
     incident: str

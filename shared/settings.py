@@ -12,7 +12,7 @@ from shared.exceptions import ConfigError
 class Settings(BaseSettings):
     """Every setting of every service; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="WAYSIDE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="WAYSIDE_", env_parse_none_str="none", extra="ignore", frozen=True)
 
     site: Path = Field(Path("site.yaml"), description="site file")
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, HOST:PORT[,HOST:PORT]")

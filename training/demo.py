@@ -4,24 +4,102 @@ import os
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from rich.console import Console
 
 from services.detector.weights import find_weights
 from services.up import Plan, run_all
-from shared.exceptions import ConfigError, WaysideError
+from shared import topics
+from shared.bus.base import Bus
+from shared.clock import NS
+from shared.exceptions import ConfigError, PoisonMessageError, WaysideError
+from shared.frames import Frame
+from shared.messages import Alert, Message
 from shared.service import stop_on_signals
-from shared.settings import Settings, load_settings
-from shared.site import JsonLinesSink
+from shared.settings import load_settings
 from shared.sitefile import load_site
 from shared.telemetry.logs import configure_logs
-from training.evaluate import read_alerts, read_truth
+from training.evaluate import Evaluation, Truth, evaluate, fold, read_truth
+from training.report import staged_table, wide_console
 from training.scenes.road import build_road_scene
 
-# After the clip's end the last alerts still close and are written.
-_AFTER_S = 2.0
+# An incident that began this shortly before the end may rightly have no alert yet: the slowest rule waits 10 s.
+_GRACE_S = 13.0
+
+
+class _AlertEnvelope(Message):
+    """What the demo reads of an alert's CloudEvent."""
+
+    type: str
+    time: str
+    data: Alert
+
+
+class Watcher:
+    """Follows the bus on the side: when the scene began, how far it is, and every alert, printed as it comes."""
+
+    def __init__(self, console: Console, stop: threading.Event) -> None:
+        self._console, self._stop = console, stop
+        self.first_ns: int | None = None
+        self.last_ns = 0
+        self.alerts: list[Alert] = []
+        self._thread: threading.Thread | None = None
+
+    def watch(self, bus: Bus) -> None:
+        """Begin to follow; called with the bus before the services start."""
+        self._thread = threading.Thread(target=self._follow, args=(bus,), name="watcher", daemon=True)
+        self._thread.start()
+
+    def _follow(self, bus: Bus) -> None:
+        consumer = bus.consumer([topics.FRAMES, topics.ALERTS], group=None)
+        while not self._stop.is_set():
+            for record in consumer.poll(timeout_s=0.5):
+                try:
+                    if record.topic == topics.FRAMES:
+                        self._frame(Frame.from_record(record))
+                    else:
+                        self._alert(_AlertEnvelope.from_bytes(record.value))
+                except PoisonMessageError as error:
+                    self._console.print(f"[red]not understood: {error}[/]")
+        consumer.close()
+
+    def _frame(self, frame: Frame) -> None:
+        self.first_ns = frame.captured_at if self.first_ns is None else self.first_ns
+        self.last_ns = frame.captured_at
+
+    def _alert(self, event: _AlertEnvelope) -> None:
+        alert = event.data
+        self.alerts.append(alert)
+        what = event.type.rpartition(".")[2]
+        self._console.print(
+            f"{event.time[11:19]}  {what:7} {alert.severity:8} {alert.incident} on {alert.zone}: "
+            f"{alert.label} {alert.score:.0%}",
+            highlight=False,
+        )
+
+    def verdict(self, truth: Truth) -> Evaluation:
+        """The alerts so far against the truth, repeated for every time that the scene has been played."""
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        first = self.first_ns or 0
+        played_s = (self.last_ns - first) / NS
+        found = fold(self.alerts, first)
+        result = evaluate(found, _repeated(truth, played_s))
+        due = [pair for pair in result.matches if pair[1] is not None or pair[0].start_s + _GRACE_S < played_s]
+        return Evaluation(due, result.false_alarms, result.scores)
+
+
+def _repeated(truth: Truth, played_s: float) -> Truth:
+    period = max(truth.duration_s.values())
+    rounds = range(int(played_s // period) + 1)
+    incidents = [
+        item.model_copy(update={"start_s": item.start_s + turn * period, "end_s": item.end_s + turn * period})
+        for turn in rounds
+        for item in truth.incidents
+        if item.start_s + turn * period < played_s
+    ]
+    return Truth(incidents=incidents, duration_s=dict.fromkeys(truth.duration_s, played_s))
 
 
 def main() -> int:
@@ -30,39 +108,27 @@ def main() -> int:
     console = Console()
     stop = stop_on_signals()
     limit = _seconds()
-    started = time.monotonic()
+    settings = load_settings()
+    find_weights(settings.model, settings.models)  # before the work: one clear line when there are none
     with tempfile.TemporaryDirectory(prefix="wayside-demo-") as folder:
-        find_weights(load_settings().model, load_settings().models)  # before the work: one clear line when missing
         console.print("Staging a road scene: traffic, a stopped vehicle, a person and an object on a lane …")
         scene = build_road_scene(Path(folder))
-        alerts = Path(folder) / "alerts.jsonl"
-        settings = load_settings(site=scene.site, data=Path(folder) / "data", console_port=_port())
-        return _play(console, settings, scene.truth, alerts, stop, None if limit is None else started + limit)
+        settings = settings.model_copy(update={"site": scene.site, "data": Path(folder) / "data"})
+        watcher = Watcher(console, stop)
 
+        def ready(address: str) -> None:
+            console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C ends the demo.", highlight=False)
+            if limit is not None:
+                timer = threading.Timer(limit, stop.set)
+                timer.daemon = True
+                timer.start()
 
-def _play(
-    console: Console, settings: Settings, truth: Path, alerts: Path, stop: threading.Event, deadline: float | None
-) -> int:
-    site = load_site(settings.site)
-    site = site.model_copy(update={"sinks": [JsonLinesSink(type="jsonl", path=alerts)]})
-    clip_s = max(read_truth(truth).duration_s.values())
-
-    def ready(address: str) -> None:
-        console.print(f"Open [bold]{address}[/] in a browser. Ctrl-C ends the demo.", highlight=False)
-
-    if deadline is not None:
-        timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop.set)
-        timer.daemon = True
-        timer.start()
-    run_all(site, settings, Plan(), stop, on_ready=ready)
-    table, complete = report_staged(read_alerts(alerts), read_truth(truth))
-    console.print(table)
-    console.print(f"scene {clip_s:.0f} s; alerts in {alerts}", highlight=False)
-    return 0 if complete else 1
-
-
-def _port() -> int:
-    return int(os.environ.get("WAYSIDE_CONSOLE_PORT", "8080"))
+        run_all(load_site(scene.site), settings, Plan(), stop, on_ready=ready, on_bus=watcher.watch)
+        verdict = watcher.verdict(read_truth(scene.truth))
+    wide_console().print(staged_table(verdict))
+    missed = sum(1 for _, found in verdict.matches if found is None)
+    console.print(f"{len(verdict.matches)} staged, {missed} missed, {len(verdict.false_alarms)} other alerts")
+    return 1 if missed or verdict.false_alarms else 0
 
 
 def _seconds() -> float | None:

@@ -115,20 +115,28 @@ def read_truth(path: Path) -> Truth:
 
 
 def read_alerts(path: Path, epoch_ns: int = 0) -> list[FoundAlert]:
-    """Read an alerts.jsonl of CloudEvents; the last revision of each alert counts.
-
-    Args:
-        epoch_ns: UTC ns of the clip's first frame, the zero of the truth's seconds.
+    """Read an alerts.jsonl of CloudEvents; see `fold`.
 
     Raises:
         InputError: missing, or a line that is no alert; names the line.
     """
-    last: dict[str, Alert] = {}
+    states = []
     for number, line in enumerate(_read(path).splitlines(), start=1):
         try:
-            alert = Alert.model_validate(json.loads(line)["data"])
+            states.append(Alert.model_validate(json.loads(line)["data"]))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}:{number}: is no alert: {str(error).splitlines()[0]}") from None
+    return fold(states, epoch_ns)
+
+
+def fold(states: Iterable[Alert], epoch_ns: int = 0) -> list[FoundAlert]:
+    """The last revision of each alert, by time of detection.
+
+    Args:
+        epoch_ns: UTC ns of the clip's first frame, the zero of the truth's seconds.
+    """
+    last: dict[str, Alert] = {}
+    for alert in states:
         known = last.get(alert.alert_id)
         if known is None or alert.revision >= known.revision:
             last[alert.alert_id] = alert

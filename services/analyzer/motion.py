@@ -1,8 +1,12 @@
-"""How each track moves: where it came to rest and since when, and its velocity. Event time only."""
+"""How each track moves: where it came to rest and since when, and its velocity. Event time only.
+
+A rest belongs to a place, not to a track. Dense traffic that passes a stopped car takes its track along again
+and again; the next track that is found at the place goes on with the rest that began there.
+"""
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from services.analyzer.scene import BoxTuple, Point
@@ -16,32 +20,61 @@ REST_GROWTH = 1.25
 # It has left its resting place only after this long outside: one displaced box (a passing car merges with
 # it for some frames) does not restart the clock.
 LEAVE_NS = int(0.8 * NS)
-# A new track takes over the rest of one that was lost at the same place within this time (id switch, gap).
-INHERIT_NS = 10 * NS
-INHERIT_IOU = 0.5
+# A rest of this length is worth remembering when its track leaves; what moves rests for a few frames at most.
+REMEMBER_NS = NS
+# Another track takes the rest over: within 10 s when the first was lost there (hidden by a lorry, missed), but
+# only within 2 s when it was seen to leave. A passing car that takes the track along uncovers the stopped one
+# sooner than that; in a queue the next car needs longer to move up.
+LOST_NS = 10 * NS
+DEPARTED_NS = 2 * NS
 # Velocity is measured over this time: long against box jitter, short against a vehicle's manoeuvre.
 VELOCITY_NS = NS
 # A step longer than this many sizes between two frames is a jump of the track to another object.
 JUMP = 1.5
 
 
-@dataclass(slots=True)
-class _Motion:
-    rest_point: Point
-    rest_size: float
-    rest_since: int
-    left_since: int | None = None
+@dataclass(slots=True, eq=False)
+class _Rest:
+    """A place where something rests, and how well it was seen there; times are UTC ns."""
+
+    point: Point
+    size: float
+    since: int
+    last_seen: int
     score_sum: float = 0.0
     seen: int = 0
-    frames: int = 0
-    last_seen: int = 0
-    box: BoxTuple = (0.0, 0.0, 0.0, 0.0)
+    frames: int = 1
+
+    def fits(self, item: "Observation") -> bool:
+        return self.fits_at(item.ground, item.size)
+
+    def fits_at(self, point: Point, size: float) -> bool:
+        growth = max(size, self.size) / max(min(size, self.size), 1e-9)
+        return growth <= REST_GROWTH and math.dist(self.point, point) <= REST_RADIUS * self.size
+
+    def see(self, score: float, now: int) -> None:
+        self.score_sum += score
+        self.seen += 1
+        self.last_seen = now
+
+
+@dataclass(slots=True, eq=False)
+class _Motion:
+    rest: _Rest
+    settled_since: int
+    last_seen: int
+    left_since: int | None = None
     path: deque[tuple[int, Point, float]] = field(default_factory=deque)
 
-    def restart(self, point: Point, size: float, since: int) -> None:
-        self.rest_point, self.rest_size, self.rest_since = point, size, since
-        self.left_since = None
-        self.score_sum, self.seen, self.frames = 0.0, 0, 0
+    def restart(self, item: "Observation", now: int) -> None:
+        """A new rest here, dated back to the first of the last positions from which it did not move away."""
+        since = now
+        for time, point, size in reversed(self.path):
+            if not _Rest(item.ground, item.size, now, now).fits_at(point, size):
+                break
+            since = time
+        self.rest = _Rest(item.ground, item.size, since, now)
+        self.settled_since, self.left_since = since, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +93,7 @@ class MotionView:
     """See `scene.TrackView` for the meaning of the fields."""
 
     rest_since: int
+    settled_since: int
     rest_score: float
     rest_seen: float
     velocity: Point | None
@@ -70,50 +104,75 @@ class MotionMemory:
 
     def __init__(self) -> None:
         self._motions: dict[int, _Motion] = {}
+        self._vacant: list[_Rest] = []
 
     def update(self, observations: Iterable[Observation], now: int) -> list[MotionView]:
         """Take one frame's tracked boxes; returns one view per box, in order."""
         observations = list(observations)
         present = {item.track_id for item in observations}
         for motion in self._motions.values():
-            motion.frames += 1
+            motion.rest.frames += 1
+        for rest in self._vacant:
+            rest.frames += 1
         views = [self._observe(item, now, present) for item in observations]
-        for track_id in [key for key, motion in self._motions.items() if now - motion.last_seen > INHERIT_NS]:
+        self._vacant = [rest for rest in self._vacant if now - rest.last_seen <= DEPARTED_NS]
+        for track_id in [key for key, motion in self._motions.items() if now - motion.last_seen > LOST_NS]:
             del self._motions[track_id]
         return views
 
     def _observe(self, item: Observation, now: int, present: set[int]) -> MotionView:
         motion = self._motions.get(item.track_id)
         if motion is None:
-            motion = self._inherit(item, present) or _Motion(item.ground, item.size, now, frames=1)
-            self._motions[item.track_id] = motion
+            motion = self._motions[item.track_id] = _Motion(_Rest(item.ground, item.size, now, now), now, now)
+        if now - motion.rest.since < REMEMBER_NS:
+            self._take_over(motion, item, now, present)
         self._judge_rest(motion, item, now)
-        motion.score_sum += item.score
-        motion.seen += 1
-        motion.last_seen, motion.box = now, item.box
-        velocity = _velocity(motion.path, item.ground, item.size, now)
-        rest_since = now if motion.left_since is not None else motion.rest_since
-        return MotionView(rest_since, motion.score_sum / motion.seen, min(1.0, motion.seen / motion.frames), velocity)
+        motion.last_seen = now
+        rest = motion.rest
+        if motion.left_since is None:
+            rest.see(item.score, now)
+        return MotionView(
+            rest_since=rest.since if motion.left_since is None else now,
+            settled_since=motion.settled_since if motion.left_since is None else now,
+            rest_score=rest.score_sum / max(rest.seen, 1),
+            rest_seen=min(1.0, rest.seen / rest.frames),
+            velocity=_velocity(motion.path, item.ground, item.size, now),
+        )
 
-    def _inherit(self, item: Observation, present: set[int]) -> _Motion | None:
-        best, best_iou = None, INHERIT_IOU
+    def _take_over(self, motion: _Motion, item: Observation, now: int, present: set[int]) -> None:
+        """Go on with the longest rest that fits, of those whose own track is elsewhere."""
+        fitting = [
+            (rest, owner)
+            for rest, owner in self._free_rests(motion, now, present)
+            if rest.since < motion.rest.since and rest.fits(item)
+        ]
+        if not fitting:
+            return
+        rest, owner = min(fitting, key=lambda pair: pair[0].since)
+        if owner is None:
+            self._vacant.remove(rest)
+        else:
+            owner.rest = _Rest(item.ground, item.size, now, now)
+            owner.settled_since, owner.left_since = now, None
+        motion.rest, motion.settled_since, motion.left_since = rest, now, None
+
+    def _free_rests(self, asking: _Motion, now: int, present: set[int]) -> Iterator[tuple[_Rest, _Motion | None]]:
+        for rest in self._vacant:
+            yield rest, None
         for track_id, motion in self._motions.items():
-            overlap = box_iou(motion.box, item.box)
-            if track_id not in present and overlap >= best_iou:
-                best, best_iou = track_id, overlap
-        return self._motions.pop(best) if best is not None else None
+            elsewhere = motion.left_since is not None or track_id not in present
+            if motion is not asking and elsewhere and now - motion.rest.last_seen <= LOST_NS:
+                yield motion.rest, motion
 
-    @staticmethod
-    def _judge_rest(motion: _Motion, item: Observation, now: int) -> None:
-        distance = math.dist(motion.rest_point, item.ground)
-        growth = max(item.size, motion.rest_size) / max(min(item.size, motion.rest_size), 1e-9)
-        if distance <= REST_RADIUS * motion.rest_size and growth <= REST_GROWTH:
+    def _judge_rest(self, motion: _Motion, item: Observation, now: int) -> None:
+        if motion.rest.fits(item):
             motion.left_since = None
         elif motion.left_since is None:
             motion.left_since = now
         elif now - motion.left_since >= LEAVE_NS:
-            motion.restart(item.ground, item.size, now)
-            motion.frames = 1
+            if motion.rest.last_seen - motion.rest.since >= REMEMBER_NS:
+                self._vacant.append(motion.rest)
+            motion.restart(item, now)
 
 
 def _velocity(path: deque[tuple[int, Point, float]], ground: Point, size: float, now: int) -> Point | None:

@@ -20,7 +20,8 @@ class TrackView:
         ground: middle of the lower edge, picture heights.
         size: root of the box's area, picture heights.
         zones: zones that the ground point lies in.
-        rest_since: UTC ns since when the object has been where it is; equals now while it moves.
+        rest_since: UTC ns since when an object has rested where this one is; equals now while it moves.
+        settled_since: UTC ns since when this very track has been there.
         rest_score: mean detection score since then.
         rest_seen: share of the frames since then on which it was detected, 0..1.
         velocity: over about the last second, in box sizes per second; None before there is enough to tell.
@@ -34,6 +35,7 @@ class TrackView:
     size: float
     zones: tuple[Zone, ...]
     rest_since: int
+    settled_since: int
     rest_score: float
     rest_seen: float
     velocity: Point | None

@@ -80,6 +80,7 @@ class CameraAnalyzer:
                 size=seen.size,
                 zones=inside,
                 rest_since=motion.rest_since,
+                settled_since=motion.settled_since,
                 rest_score=motion.rest_score,
                 rest_seen=motion.rest_seen,
                 velocity=motion.velocity,

@@ -16,6 +16,7 @@ from kafka.errors import (
 )
 
 from shared.bus.base import Partition, Record, Start
+from shared.bus.kafka_coordinator import repair
 from shared.bus.kafka_producer import reason
 from shared.bus.kafka_settings import REQUEST_MS, connection, consumer_settings
 from shared.exceptions import BusError, OwnershipLostError
@@ -71,7 +72,10 @@ class KafkaConsumer:
             for partition, offset in begin.items():
                 self.seek(partition, offset)
         else:
+            repair(self._client)
             self._client.subscribe(topics, listener=self._ownership)
+            # Wait for the topics' partitions; a leader that joins without them first assigns nothing to anybody.
+            self._client.topics()
 
     def poll(self, max_records: int = 500, timeout_s: float = 0.5) -> list[Record]:
         """Up to `max_records` messages; see `shared.bus.base.Consumer.poll`."""

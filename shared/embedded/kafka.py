@@ -63,7 +63,7 @@ class LocalKafka:
 
     def _format(self, properties: Path) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        command = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
         tool = ServerProcess("kafka-format", command, self._folder)
         status = tool.wait_for_end(_FORMAT_S)
         tool.stop()

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from shared.exceptions import ConfigError
@@ -88,3 +89,17 @@ def _program(name: str, what: str) -> str:
     if found is None:
         raise ConfigError(f"{name} not found: `--kafka local` needs {what}; without it, name a broker with HOST:PORT")
     return found
+
+
+def main() -> int:
+    """`make kafka`: fetch the jars ahead of their first use."""
+    try:
+        find_jars(kafka_home())
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,7 +2,9 @@
 
 import pytest
 
+from services.analyzer.motion import box_iou
 from shared.clock import NS
+from shared.messages import DetectedObject
 from shared.site import Rule
 from tests.unit.analyzer_helpers import LANE, analyzer, frame, make_site, play, still, stopping, summary, thing, travel
 
@@ -107,3 +109,32 @@ def test_a_site_rule_changes_time_and_severity_of_its_zone_alone() -> None:
 def test_a_disabled_rule_opens_nothing() -> None:
     rule = Rule(incident="stopped-vehicle", enabled=False)
     assert play(15, still("car", 0.35, 0.5), stage=analyzer(make_site(rules=[rule]))) == []
+
+
+def test_traffic_that_passes_before_a_stopped_car_and_takes_its_track_along_does_not_delay_it() -> None:
+    """Every 3 s a car passes in front of the stopped one and hides it for a moment."""
+    standing = thing("car", 0.35, 0.5)
+
+    def traffic(t: float) -> list[DetectedObject]:
+        y = 0.2 + 0.25 * ((t - 2.0) % 3.0)
+        passing = thing("car", 0.355, y) if t >= 2.0 and y < 0.95 else None
+        hides = passing is not None and box_iou(passing.box, standing.box) > 0.3 and y >= 0.5
+        return [item for item in (passing, None if hides else standing) if item is not None]
+
+    stage = analyzer()
+    changes = [change for index in range(250) for change in stage.step(frame(index, traffic(index / 10))).incidents]
+    assert [name for name in summary(changes) if name[1] != "updated"] == [("stopped-vehicle", "opened")]
+    assert changes[0].started_at / NS == pytest.approx(0.1, abs=0.3)
+    assert changes[0].detected_at / NS < 11.5
+
+
+def test_cars_that_stop_one_after_another_at_the_same_place_are_no_stopped_vehicle() -> None:
+    """Stop and go: each car stands for 6 s, moves on, and 3 s later the next one stands there."""
+
+    def queue(t: float) -> DetectedObject | None:
+        phase = t % 9.0
+        if phase < 6.0:
+            return thing("car", 0.35, 0.5)
+        return thing("car", 0.35, 0.5 + 0.3 * (phase - 6.0)) if phase < 7.5 else None
+
+    assert play(60, queue) == []

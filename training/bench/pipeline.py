@@ -69,7 +69,7 @@ def measure(rounds: int, batch: int, imgsz: int) -> Table:
     }
     threads = torch.get_num_threads()
     # Ultralytics's predictor sets all cores but one; here everybody gets the same.
-    torch_utils.NUM_THREADS = threads
+    setattr(torch_utils, "NUM_THREADS", threads)  # noqa: B010 (the module does not export it)
     for contestant in contestants.values():
         contestant()  # warm-up: allocators, oneDNN primitives, file cache
     rates: dict[str, list[float]] = {name: [] for name in contestants}

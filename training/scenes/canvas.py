@@ -61,7 +61,7 @@ def _texture(
 ) -> Picture:
     fine = cv2.GaussianBlur(random.normal(0, grain, shape).astype(np.float32), (0, 0), 0.8)
     coarse = cv2.resize(random.normal(0, grain / 2, (shape[0] // 24 + 1, shape[1] // 24 + 1)), shape[::-1])
-    return np.clip(np.array(colour) + (fine + coarse)[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.array(colour) + (fine + coarse)[..., None], 0, 255), np.uint8)
 
 
 class Canvas:

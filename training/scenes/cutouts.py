@@ -85,12 +85,14 @@ def _scaled(cutout: Cutout, height: int) -> Cutout:
 def bus() -> Cutout:
     """The bus, seen from its front left, at a quarter of the picture's scale (about 200 px wide)."""
     picture = _picture()
-    hidden = cv2.dilate(_mask(*_BEFORE_THE_BUS), np.ones((13, 13), np.uint8)) | cv2.bitwise_not(_mask(_BUS))
+    hidden = cv2.bitwise_or(
+        cv2.dilate(_mask(*_BEFORE_THE_BUS), np.ones((13, 13), np.uint8)), cv2.bitwise_not(_mask(_BUS))
+    )
     quarter = (picture.shape[1] // 4, picture.shape[0] // 4)
     small = cv2.resize(picture, quarter, interpolation=cv2.INTER_AREA)
     hole = cv2.resize(hidden, quarter, interpolation=cv2.INTER_NEAREST)
     alpha = cv2.resize(_mask(_BUS), quarter, interpolation=cv2.INTER_AREA)
-    return _cropped(cv2.inpaint(small, hole, 5, cv2.INPAINT_NS), alpha)
+    return _cropped(np.asarray(cv2.inpaint(small, hole, 5, cv2.INPAINT_NS), np.uint8), np.asarray(alpha, np.uint8))
 
 
 @cache

@@ -12,6 +12,9 @@ from shared.messages import Incident
 # An object at rest for this long (again) keeps its incident alive, wherever its ground point is now: traffic
 # that hides its lower half moves the ground point out of the zone.
 _HOLD_NS = NS // 2
+# The track that opens an incident has itself rested this long: a car that rolls over the place where another
+# has just stood is not mistaken for it.
+_SETTLED_NS = NS
 # Drove on: 3 s outside its place. It covers a restart of the rest clock (0.8 s to leave, 0.5 s to rest again)
 # after a passing lorry has merged with the box.
 # Lost: 12 s hidden or missed. A lorry that crawls past hides a car for 5 to 10 s.
@@ -48,7 +51,12 @@ class RestingRule:
         watch = watched_zone(track, self._watches)
         if watch is None:
             return Claim(track, "", "info", track.rest_since, opens=False)
-        opens = rested >= watch.after_ns and track.rest_seen >= _MIN_SEEN and track.rest_score >= self._min_score
+        opens = (
+            rested >= watch.after_ns
+            and scene.captured_at - track.settled_since >= _SETTLED_NS
+            and track.rest_seen >= _MIN_SEEN
+            and track.rest_score >= self._min_score
+        )
         return Claim(track, watch.zone.id, watch.severity, track.rest_since, opens)
 
 

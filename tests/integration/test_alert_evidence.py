@@ -1,0 +1,30 @@
+"""Evidence pictures in a folder: whole, relative, and never changed."""
+
+from pathlib import Path
+
+import pytest
+
+from services.alerts.evidence import EvidenceStore
+
+
+def test_a_picture_is_stored_under_the_alert_and_the_first_is_kept(tmp_path: Path) -> None:
+    assert EvidenceStore(tmp_path).put("a1", b"first") == "evidence/a1.jpg"
+    assert EvidenceStore(tmp_path).put("a1", b"second") == "evidence/a1.jpg"
+    assert (tmp_path / "evidence" / "a1.jpg").read_bytes() == b"first"
+
+
+def test_a_write_that_fails_half_way_leaves_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_bytes
+
+    def half(path: Path, data: bytes) -> int:
+        real(path, data[:3])
+        raise OSError(28, "No space left on device")
+
+    store = EvidenceStore(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space left"):
+        store.put("a1", b"picture")
+    monkeypatch.undo()
+    assert not (tmp_path / "evidence" / "a1.jpg").exists()
+    store.put("a1", b"picture")
+    assert [path.name for path in (tmp_path / "evidence").iterdir()] == ["a1.jpg"]

@@ -1,0 +1,144 @@
+"""The view of the alerts in Redis: a cache that may go at any time."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from services.alerts.lifecycle import AlertBook
+from services.alerts.view import AlertLog, RedisView
+from shared import topics
+from shared.bus.base import Bus
+from shared.bus.memory import MemoryBus
+from shared.exceptions import StoreError
+from shared.messages import Alert
+from shared.store import Store
+from tests.alerting import (
+    events,
+    incident,
+    life,
+    put_incidents,
+    served,
+    site,
+    until,
+)
+
+
+@pytest.fixture
+def bus() -> Iterator[MemoryBus]:
+    bus = MemoryBus()
+    bus.ensure_topics(topics.SPECS)
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    store = Store.connect(redis_url)
+    yield store
+    store.close()
+
+
+def judged(bus: Bus) -> bool:
+    return bus.lag(topics.ALERTS_GROUP, topics.INCIDENTS) == 0
+
+
+def test_a_flushed_redis_is_filled_again(bus: MemoryBus, store: Store, redis_url: str, tmp_path: Path) -> None:
+    client = redis.Redis.from_url(redis_url)
+    with served(bus, store, site(), tmp_path):
+        put_incidents(bus, [*life("a1"), incident("a2")])
+        until(lambda: len(store.alerts()) == 2, "the view is there")
+        before = store.alerts()
+        client.flushall()
+        assert store.alerts() == []
+        until(lambda: store.alerts_whole(), "the view is whole again")
+        assert store.alerts() == before
+    client.close()
+
+
+def test_a_new_start_shows_the_alerts_of_the_topic(
+    bus: MemoryBus, store: Store, redis_url: str, tmp_path: Path
+) -> None:
+    with served(bus, store, site(), tmp_path):
+        put_incidents(bus, [*life("a1"), incident("a2")])
+        until(lambda: judged(bus), "every incident is judged")
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    client.close()
+    with served(bus, store, site(), tmp_path):
+        until(store.alerts_whole, "the view is whole again")
+        assert {(alert.alert_id, alert.status) for alert in store.alerts()} == {("a1", "closed"), ("a2", "open")}
+    assert len(events(bus)) == 4, "nothing was published again"
+
+
+class FlakyStore(Store):
+    """Redis with a switch."""
+
+    down = False
+
+    def _do(self, command: str, *arguments: Any, **options: Any) -> Any:
+        if self.down:
+            raise StoreError("Redis does not answer: switched off")
+        return super()._do(command, *arguments, **options)
+
+    def rebuild_alerts(self, alerts: Any) -> None:
+        if self.down:
+            raise StoreError("Redis does not answer: switched off")
+        super().rebuild_alerts(alerts)
+
+
+def test_alerts_go_on_without_redis_and_the_view_catches_up(bus: MemoryBus, redis_url: str, tmp_path: Path) -> None:
+    store = FlakyStore.connect(redis_url)
+    with capture_logs() as logs, served(bus, store, site(), tmp_path):
+        put_incidents(bus, [incident("a1")])
+        until(lambda: judged(bus), "the first is judged")
+        until(lambda: store.alert("a1"), "and shown")
+        store.down = True
+        put_incidents(bus, [*life("a1")[1:], incident("a2")])
+        until(lambda: judged(bus), "the others are judged without Redis")
+        store.down = False
+        until(lambda: len(store.alerts()) == 2, "the view catches up")
+        assert store.alert("a1").status == "closed"  # type: ignore[union-attr]
+    store.close()
+    said = [line["event"] for line in logs if line["event"].startswith("alert view")]
+    assert said == ["alert view not stored; alerts go on without it", "alert view stored again"], "once each"
+
+
+class Overtaken(Store):
+    """Redis, in which another instance shows an alert just before this one rebuilds the view."""
+
+    bus: MemoryBus
+
+    def rebuild_alerts(self, alerts: Iterable[Alert]) -> None:
+        known = list(alerts)
+        other = AlertBook().apply(incident("other"), [])
+        assert other is not None
+        self.bus.producer().send(topics.ALERTS, other.to_bytes(), key="other", timestamp_ms=0)
+        self.put_alert(other.alert)
+        super().rebuild_alerts(known)
+
+
+def test_a_rebuild_does_not_wipe_what_another_instance_shows_meanwhile(bus: MemoryBus, redis_url: str) -> None:
+    store = Overtaken.connect(redis_url)
+    store.bus = bus
+    log = AlertLog(bus)
+    RedisView(store, AlertBook(), log).repair()
+    assert [alert.alert_id for alert in store.alerts()] == ["other"]
+    log.close()
+    store.close()
+
+
+def test_tombstones_and_foreign_events_in_the_topic_are_passed_over(bus: MemoryBus) -> None:
+    producer, event = bus.producer(), AlertBook().apply(incident(), [])
+    assert event is not None
+    for value in (event.to_bytes(), None, b"[]", event.to_bytes()):
+        producer.send(topics.ALERTS, value, key="a1", timestamp_ms=0)
+    log = AlertLog(bus)
+    assert [alert.alert_id for alert in log.catch_up()] == ["a1", "a1"]
+    assert log.catch_up() == []
+    producer.send(topics.ALERTS, event.to_bytes(), key="a1", timestamp_ms=0)
+    assert len(log.catch_up()) == 1, "only what is new"
+    log.close()

@@ -1,0 +1,78 @@
+"""Which sink is told, and that names and errors give no secret away."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from services.alerts.delivery import PATIENCE_S
+from services.alerts.lifecycle import AlertBook
+from services.alerts.routing import concerns
+from services.alerts.sinks import open_sinks
+from services.alerts.sinks.webhook import TIMEOUT_S, Sink
+from shared.bus.kafka_settings import MAX_POLL_MS
+from shared.bus.memory_state import MAX_POLL_S
+from shared.catalogue import SEVERITIES
+from shared.exceptions import ConfigError
+from shared.messages import Alert
+from shared.site import JsonLinesSink, WebhookSink
+from tests.alerting import incident
+
+HOOK = "https://user:hunter2@hooks.example/services/T0KEN?key=T0KEN"
+
+
+def _alert(**changes: object) -> Alert:
+    event = AlertBook().apply(incident(**changes), [])
+    assert event is not None
+    return event.alert
+
+
+def test_a_sink_is_told_from_its_severity_on() -> None:
+    sinks = {least: JsonLinesSink(type="jsonl", path=Path("a"), min_severity=least) for least in SEVERITIES}
+    told = {
+        least: [severity for severity in SEVERITIES if concerns(sink, _alert(severity=severity))]
+        for least, sink in sinks.items()
+    }
+    assert told == {
+        "info": ["info", "warning", "critical"],
+        "warning": ["warning", "critical"],
+        "critical": ["critical"],
+    }
+
+
+@pytest.mark.parametrize("sink", [JsonLinesSink(type="jsonl", path=Path("a")), WebhookSink(type="webhook", url=HOOK)])
+def test_a_replay_reaches_no_sink_of_a_site(sink: JsonLinesSink | WebhookSink) -> None:
+    assert concerns(sink, _alert())
+    assert not concerns(sink, _alert(run="last-night"))
+
+
+def test_names_are_stable_distinct_and_without_secrets() -> None:
+    configs = [
+        WebhookSink(type="webhook", url=HOOK, secret=SecretStr("s3cret")),
+        WebhookSink(type="webhook", url=HOOK, min_severity="critical"),
+        JsonLinesSink(type="jsonl", path=Path("a.jsonl")),
+        JsonLinesSink(type="jsonl", path=Path("b.jsonl")),
+    ]
+    names = [sink.name for _, sink in open_sinks(configs)]
+    assert names == [sink.name for _, sink in open_sinks(configs)]
+    assert len(set(names)) == 4
+    assert [name.split("-")[0] for name in names] == ["webhook", "webhook", "jsonl", "jsonl"]
+    assert not any(
+        word in text for text in (*names, repr(Sink(HOOK, "s3cret"))) for word in ("hunter2", "T0KEN", "s3cret")
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"), [("http://[::1", None), (HOOK, "whsec_"), (HOOK, "whsec_s3cret!"), (HOOK, "whsec_ünï")]
+)
+def test_a_sink_that_cannot_work_says_so_at_once_and_in_one_line(url: str, secret: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Sink(url, secret)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert not any(word in text for word in ("hunter2", "T0KEN", "s3cret"))
+
+
+def test_a_delivery_ends_before_the_group_gives_the_alert_to_another_instance() -> None:
+    """Else the one that takes over starts all over again, and so on without end."""
+    assert min(MAX_POLL_MS / 1000, MAX_POLL_S) > PATIENCE_S + TIMEOUT_S

@@ -1,0 +1,61 @@
+"""`python -m training.scenes road|freeze`: build a staged clip with its truth."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.exceptions import ConfigError, WaysideError
+from training.scenes.freeze import Stop, write_truth
+from training.scenes.freeze import freeze as freeze_clip
+from training.scenes.road import SECONDS, build_road_scene
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def road(
+    out: Annotated[Path, typer.Option("--out", help="Folder for clip.mp4, site.yaml and truth.json.")],
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    seconds: Annotated[float, typer.Option("--seconds", min=1)] = SECONDS,
+) -> None:
+    """The generated road scene: a stopped vehicle, a person and an object on a lane."""
+    files = build_road_scene(out, seed=seed, seconds=seconds)
+    typer.echo(f"{files.clip}, {files.site}, {files.truth}")
+
+
+@app.command()
+def freeze(
+    clip: Annotated[Path, typer.Argument(help="A clip of a fixed camera.")],
+    out: Annotated[Path, typer.Option("--out", help="The staged clip.")],
+    at: Annotated[float, typer.Option("--at", help="When the vehicle stops, seconds.")],
+    box: Annotated[str, typer.Option("--box", help="Where it is then: x1,y1,x2,y2 in 0..1.")],
+    until: Annotated[float | None, typer.Option("--until", help="When it is taken away, seconds.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Write the truth file here.")] = None,
+    camera: Annotated[str, typer.Option("--camera", help="Camera id for the truth.")] = "camera",
+    zone: Annotated[str | None, typer.Option("--zone", help="Zone id for the truth.")] = None,
+) -> None:
+    """A real clip in which one of its vehicles stops."""
+    stop = Stop(at, _box(box), until)
+    duration = freeze_clip(clip, out, stop)
+    if truth is not None:
+        write_truth(truth, camera, zone, stop, duration)
+    typer.echo(f"{out}: {duration:.1f} s, the vehicle stops at {at:.1f} s")
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x1, y1, x2, y2 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--box {text!r}: give four numbers x1,y1,x2,y2") from None
+    if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
+        raise ConfigError(f"--box {text!r}: needs 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
+    return x1, y1, x2, y2
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except WaysideError as error:
+        sys.exit(f"scenes: {error}")
