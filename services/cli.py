@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,12 +52,11 @@ def run(
     imgsz: ImgszOption = None,
 ) -> None:
     """The whole pipeline on files, as fast as it goes, without a broker."""
+    settings = _settings(site=site, model=model, device=device, imgsz=imgsz, run=run_id)
+    loaded, start_ns = load_site(settings.site), _start_ns(start)
     from services.run_command import run_files
 
-    settings = _settings(site=site, model=model, device=device, imgsz=imgsz, run=run_id)
-    report = run_files(
-        load_site(settings.site), sources or [], settings, out, annotate=annotate, start_ns=_start_ns(start)
-    )
+    report = run_files(loaded, sources or [], settings, out, annotate=annotate, start_ns=start_ns)
     if report.failures:
         raise WaysideError(report.failures[0])
 
@@ -78,12 +78,13 @@ def up(
     port: Annotated[int | None, typer.Option("--port", help="The console's port; 0 takes a free one.")] = None,
 ) -> None:
     """Every service in one process."""
+    settings = _settings(site=site, model=model, device=device, imgsz=imgsz, data=data, console_port=port, run=run_id)
+    loaded, start_ns = load_site(settings.site), _start_ns(start)
     from services.up import Plan, run_all
 
-    settings = _settings(site=site, model=model, device=device, imgsz=imgsz, data=data, console_port=port, run=run_id)
-    plan = Plan(kafka=kafka, redis=redis, once=once, start_ns=_start_ns(start))
+    plan = Plan(kafka=kafka, redis=redis, once=once, start_ns=start_ns)
     run_all(
-        load_site(settings.site),
+        loaded,
         settings,
         plan,
         stop_on_signals(),
@@ -111,7 +112,14 @@ def producer(
     _serve(
         settings,
         lambda bus, store, stop: serve(
-            bus, store, loaded, settings, stop, once=once, start_ns=_start_ns(start) if once else None
+            bus,
+            store,
+            loaded,
+            settings,
+            stop,
+            once=once,
+            # Now, when not given: Kafka would soon delete what is stamped 1970.
+            start_ns=_start_ns(start) if start else time.time_ns(),
         ),
     )
 

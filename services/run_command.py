@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.detector.service import load_stage
 from services.local import RunReport, cameras_for, run_pipeline
 from services.outputs import RunOutputs
 from services.producer import probe
@@ -30,6 +29,8 @@ def run_files(
     cameras = cameras_for(site, sources, settings.site)
     total = sum(_expected_frames(camera) for camera in cameras)
     console = Console(stderr=True)
+    from services.detector.service import load_stage  # torch takes seconds: only once the input is known to be good
+
     stage = load_stage(settings)
     try:
         with RunOutputs(site, out, annotate=annotate) as outputs, _progress(console, total) as on_frame:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.alerts.delivery import await_delivery
 from services.alerts.service import serve as serve_alerts
@@ -46,8 +46,11 @@ class Plan:
 
 
 @contextmanager
-def open_bus(kafka: str | None, settings: Settings) -> Iterator[Bus]:
+def open_bus(plan: Plan, settings: Settings) -> Iterator[Bus]:
     """The bus that `--kafka` names, closed (and its broker stopped) at the end."""
+    kafka = plan.kafka
+    # Kafka measures a message's age by its event time: a clip of 1970 would be deleted before it is read.
+    specs = [replace(spec, retention_s=None) for spec in topics.SPECS] if plan.once else topics.SPECS
     with ExitStack() as stack:
         bus: Bus
         if kafka is None:
@@ -58,7 +61,7 @@ def open_bus(kafka: str | None, settings: Settings) -> Iterator[Bus]:
         else:
             bus = KafkaBus(kafka)
         stack.callback(bus.close)
-        bus.ensure_topics(topics.SPECS)
+        bus.ensure_topics(specs)
         yield bus
 
 
@@ -93,7 +96,7 @@ def run_all(
         # Nobody is called out by a finished clip: only files receive its alerts.
         site = site.model_copy(update={"sinks": [sink for sink in site.sinks if sink.type == "jsonl"]})
         settings = settings.model_copy(update={"max_age_s": None})
-    with open_store(plan.redis, settings) as store, open_bus(plan.kafka, settings) as bus:
+    with open_store(plan.redis, settings) as store, open_bus(plan, settings) as bus:
         on_bus(bus)
         team = _Team(stop)
         try:

@@ -41,7 +41,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event) -> 
     log = logger(SERVICE)
     bus.ensure_topics(topics.SPECS)
     stage = load_stage(settings)
-    log.info("model loaded", model=stage.backend.version, imgsz=settings.imgsz, device=settings.device)
+    log.info("model loaded", model=stage.backend.version, imgsz=settings.imgsz, device=stage.backend.device_name)
     producer = bus.producer()
     consumer = bus.consumer([topics.FRAMES], group=topics.DETECTOR_GROUP)
     worker = _Worker(stage, producer, store, settings)
@@ -52,7 +52,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event) -> 
             if batch:
                 worker.process(batch)
                 _commit(consumer, batch)
-            health.beat(detail=f"{stage.backend.version} on {settings.device}")
+            health.beat(detail=f"{stage.backend.version} on {stage.backend.device_name}")
             if time.monotonic() >= next_lag:
                 metrics.CONSUMER_LAG.labels(topics.DETECTOR_GROUP, topics.FRAMES).set(
                     bus.lag(topics.DETECTOR_GROUP, topics.FRAMES)

@@ -9,6 +9,11 @@ from shared.clock import NS
 _EARLY = Fraction(1, 4)
 # A jump of the stream's clock beyond this is a new time line (the camera restarted), not a gap.
 _JUMP_NS = 5 * NS
+# A step back below this is disorder within one time line, not a new one.
+_BACK_NS = NS
+# Capture times that fall this far behind the wall clock say that the clocks drift apart. It is also the age
+# at which the detector sheds live frames.
+_STALE_NS = 5 * NS
 
 
 class RateLimiter:
@@ -21,7 +26,8 @@ class RateLimiter:
     """
 
     def __init__(self, fps: float) -> None:
-        self._period = Fraction(NS) / Fraction(fps).limit_denominator(1000)
+        # 1001: NTSC's rates (30000/1001) stay exact.
+        self._period = Fraction(NS) / Fraction(fps).limit_denominator(1001)
         self._origin: int | None = None
         self._taken = 0
 
@@ -36,35 +42,74 @@ class RateLimiter:
         return True
 
 
-class CaptureClock:
-    """Capture times of a network stream: its PTS, anchored to the wall clock at connect.
+class ClipClock:
+    """Time in a clip: ns since its first frame, growing strictly, also where the file's own clock steps back.
 
-    The times grow strictly, also over reconnects and when the stream's clock jumps.
+    Example:
+        >>> clock = ClipClock(period_ns=40)
+        >>> [clock.elapsed(pts) for pts in (1000, 1040, 1040, 1120)]
+        [0, 40, 41, 120]
+    """
+
+    def __init__(self, period_ns: int) -> None:
+        """`period_ns` is the usual step between two frames."""
+        self._period = period_ns
+        self._offset: int | None = None
+        self._last = -1
+
+    def elapsed(self, pts_ns: int) -> int:
+        """Time of the frame with this presentation time."""
+        if self._offset is None:
+            self._offset = -pts_ns
+        elif pts_ns + self._offset < self._last - _BACK_NS:  # joined clips: go on one frame after the last
+            self._offset = self._last + self._period - pts_ns
+        self._last = max(self._last + 1, pts_ns + self._offset)
+        return self._last
+
+
+class CaptureClock:
+    """Capture times of a network stream: its PTS, anchored to the wall clock.
+
+    The times grow strictly, also over reconnects and when the stream's clock jumps, and never lie ahead of the
+    wall clock: a frame that arrives before its time shows that the anchor's frame had waited in a buffer (as
+    the first ones of an RTSP session do), so the anchor moves to it.
     """
 
     def __init__(self) -> None:
-        self._anchor: tuple[int, int] | None = None
+        self._offset: int | None = None
         self._last_pts = 0
         self._last = -1
 
     def connected(self) -> None:
         """A new connection: anchor again at its first frame."""
-        self._anchor = None
+        self._offset = None
+
+    def early_ns(self, pts_ns: int, now_ns: int) -> int:
+        """How long before its time the frame came: a recording over HTTP is waited for, a live stream not."""
+        if self._offset is None or self._jumped(pts_ns):
+            return 0
+        return max(0, pts_ns + self._offset - now_ns)
 
     def stamp(self, pts_ns: int, now_ns: int) -> int:
         """Capture time (UTC ns) of a frame that arrived at `now_ns`."""
-        jumped = self._anchor is not None and not -NS < pts_ns - self._last_pts < _JUMP_NS
-        if self._anchor is None or jumped:
-            self._anchor = (pts_ns, now_ns)
-        self._last_pts = pts_ns
-        self._last = max(self._last + 1, self._anchor[1] + pts_ns - self._anchor[0])
+        offset = self._offset
+        if offset is None or self._jumped(pts_ns) or not now_ns - _STALE_NS <= pts_ns + offset <= now_ns:
+            offset = now_ns - pts_ns
+        self._offset, self._last_pts = offset, pts_ns
+        self._last = max(self._last + 1, pts_ns + offset)
         return self._last
+
+    def _jumped(self, pts_ns: int) -> bool:
+        return not -_BACK_NS < pts_ns - self._last_pts < _JUMP_NS
 
 
 class Backoff:
     """Waiting times between connection attempts: doubling, bounded, with jitter against herds.
 
-    `random` gives 0..1; the wait is 50 to 100 % of the doubled time.
+    Example:
+        >>> backoff = Backoff(first_s=0.5, most_s=2.0)
+        >>> [backoff.wait_s(1.0) for _ in range(4)]
+        [0.5, 1.0, 2.0, 2.0]
     """
 
     # 30 s: an operator who repairs a camera does not wait longer for its picture.
@@ -73,7 +118,7 @@ class Backoff:
         self._next = first_s
 
     def wait_s(self, random: float) -> float:
-        """Seconds to wait before the next attempt."""
+        """Seconds to wait before the next attempt: 50 to 100 % of the doubled time, as `random` (0..1) says."""
         wait = self._next * (0.5 + random / 2)
         self._next = min(self._next * 2, self._most)
         return wait

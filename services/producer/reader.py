@@ -1,18 +1,23 @@
 """A finite source, once, losslessly and the same every time: for `wayside run`, `up --once` and benchmarks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from services.producer.encode import encode_frame, load_picture
-from services.producer.pacing import RateLimiter
-from services.producer.sources import Kind, Source, picture_times, resolve
+from services.producer.encode import Encoded, encode_frame
+from services.producer.pacing import ClipClock, RateLimiter
+from services.producer.pictures import load_picture
+from services.producer.sources import Kind, Source, resolve
 from services.producer.video import open_video
+from shared.clock import NS
 from shared.exceptions import InputError, PoisonMessageError
 from shared.frames import Frame
-from shared.jpeg import decode_jpeg
 from shared.site import Camera
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
+
+SERVICE = "producer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class SourceInfo:
     """What is known of a source before it is read.
 
     Attributes:
+        width: of the first frame that `read_once` gives, pixels; 0 for a source that is not opened.
+        height: likewise.
         frames_expected: analysed frames at the camera's rate; None when the source does not say.
         finite: it comes to an end of itself.
     """
@@ -31,8 +38,22 @@ class SourceInfo:
     finite: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A frame chosen for analysis, not yet encoded.
+
+    Attributes:
+        elapsed_ns: time since the source's first frame.
+        encode: gives the JPEG; None, counted and logged, when the picture is broken. Call it before taking
+            the next shot.
+    """
+
+    elapsed_ns: int
+    encode: Callable[[], Encoded | None]
+
+
 def probe(camera: Camera) -> SourceInfo:
-    """Open the source and look at its first frame (network sources are not opened).
+    """Open the source and look at its first frame (network sources and devices are not opened).
 
     Raises:
         InputError: it is missing, or no video or picture.
@@ -41,64 +62,100 @@ def probe(camera: Camera) -> SourceInfo:
     if not source.finite:
         return SourceInfo(0, 0, None, None, finite=False)
     if source.kind is Kind.PICTURES:
-        count = len(source.files)
-        return SourceInfo(0, 0, count, count / camera.fps, finite=True)
+        return _probe_pictures(source, camera)
     with open_video(source) as video:
-        if next(video.frames(), None) is None:
-            raise InputError(f"{source.shown}: is no video: it holds no frame")
+        first = next(video.frames(), None)
+        if first is None:
+            raise InputError(f"{source.shown}: not a video: it holds no frame")
+        try:
+            _, width, height = encode_frame(first[1], camera)
+        except PoisonMessageError as error:
+            raise InputError(f"{source.shown}: {error}") from None
         info = video.info()
     frames = info.frames
     if info.duration_s is not None and info.fps is not None and info.fps > camera.fps:
         frames = round(info.duration_s * camera.fps)
-    return SourceInfo(info.width, info.height, frames, info.duration_s, finite=True)
+    return SourceInfo(width, height, frames, info.duration_s, finite=True)
+
+
+def _probe_pictures(source: Source, camera: Camera) -> SourceInfo:
+    problem = ""
+    for path in source.files:
+        try:
+            _, width, height = load_picture(path.read_bytes(), camera)
+        except (PoisonMessageError, OSError) as error:
+            problem = problem or f"{path.name}: {error}"
+            continue
+        count = len(source.files)
+        return SourceInfo(width, height, count, count / camera.fps, finite=True)
+    raise InputError(f"{source.shown}: no picture can be read: {problem}")
 
 
 def read_once(camera: Camera, *, start_ns: int = 0, run: str | None = None) -> Iterator[Frame]:
     """The camera's analysed frames, as fast as they can be read.
 
-    Capture times are `start_ns` plus the frame's time since the first one. A clip whose end is broken gives
-    what can be decoded, with a warning.
+    Capture times are `start_ns` plus the frame's time since the first one; `seq` counts from 0. A clip whose
+    end is broken gives what can be decoded, with a warning; a broken picture of a folder is left out.
 
     Raises:
         InputError: the source cannot be read at all, or is not finite.
+
+    Example:
+        >>> for frame in read_once(camera):                                   # doctest: +SKIP
+        ...     print(frame.seq, frame.captured_at, len(frame.jpeg))
     """
     source = resolve(camera)
     if not source.finite:
         raise InputError(f"{source.shown}: is live, so it cannot be read once")
-    pictures = picture_series(source, camera) if source.kind is Kind.PICTURES else video_series(source, camera)
-    for seq, (pts_ns, jpeg, width, height) in enumerate(pictures):
-        yield Frame(camera.id, seq, start_ns + pts_ns, width, height, jpeg, run)
+    seq = 0
+    for shot in shots(source, camera):
+        if (encoded := shot.encode()) is not None:
+            jpeg, width, height = encoded
+            yield Frame(camera.id, seq, start_ns + shot.elapsed_ns, width, height, jpeg, run)
+            seq += 1
 
 
-Encoded = tuple[int, bytes, int, int]
-"""Time since the first frame in ns, JPEG, width, height."""
+def shots(source: Source, camera: Camera) -> Iterator[Shot]:
+    """The frames of a finite source at the camera's rate.
+
+    Raises:
+        InputError: it cannot be read at all.
+    """
+    return _picture_shots(source, camera) if source.kind is Kind.PICTURES else _video_shots(source, camera)
 
 
-def video_series(source: Source, camera: Camera) -> Iterator[Encoded]:
-    """The frames of a video file at the camera's rate."""
+def _video_shots(source: Source, camera: Camera) -> Iterator[Shot]:
     limiter = RateLimiter(camera.fps)
-    first: int | None = None
+    given = False
     with open_video(source) as video:
+        clock = ClipClock(video.period_ns)
         try:
             for pts_ns, frame in video.frames():
-                first = pts_ns if first is None else first
-                if limiter.admits(pts_ns):
-                    yield pts_ns - first, *encode_frame(frame, camera)
+                elapsed_ns = clock.elapsed(pts_ns)
+                if limiter.admits(elapsed_ns):
+                    given = True
+                    yield Shot(elapsed_ns, partial(_counted, camera, source.shown, partial(encode_frame, frame, camera)))
         except InputError as error:
-            if first is None:
+            if not given:
                 raise
-            metrics.ERRORS.labels("producer", "broken-video").inc()
-            logger("producer").warning("clip is broken", camera=camera.id, reason=str(error))
+            metrics.ERRORS.labels(SERVICE, "broken-video").inc()
+            logger(SERVICE).warning("clip is broken", camera=camera.id, reason=str(error))
 
 
-def picture_series(source: Source, camera: Camera) -> Iterator[Encoded]:
-    """The pictures of a folder or glob, one every 1/fps; those that are broken are counted and left out."""
-    for path, pts_ns in zip(source.files, picture_times(len(source.files), camera.fps), strict=True):
-        try:
-            jpeg, width, height = load_picture(path.read_bytes(), camera)
-            decode_jpeg(jpeg, min_width=1, min_height=1)  # an eighth of its size: finds a truncated file
-        except (PoisonMessageError, OSError) as error:
-            metrics.ERRORS.labels("producer", "broken-picture").inc()
-            logger("producer").warning("picture left out", camera=camera.id, file=path.name, reason=str(error))
-            continue
-        yield pts_ns, jpeg, width, height
+def _picture_shots(source: Source, camera: Camera) -> Iterator[Shot]:
+    for index, path in enumerate(source.files):
+        load = partial(_load, path, camera)
+        yield Shot(round(index * NS / camera.fps), partial(_counted, camera, path.name, load))
+
+
+def _load(path: Path, camera: Camera) -> Encoded:
+    return load_picture(path.read_bytes(), camera)
+
+
+def _counted(camera: Camera, name: str, encode: Callable[[], Encoded]) -> Encoded | None:
+    try:
+        return encode()
+    except (PoisonMessageError, OSError) as error:
+        metrics.ERRORS.labels(SERVICE, "broken-picture").inc()
+        logger(SERVICE).warning("picture left out", camera=camera.id, file=name, reason=str(error))
+        return None

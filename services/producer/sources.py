@@ -1,7 +1,6 @@
-"""Opening a camera's source: what kind it is, and its pictures in order with their presentation times."""
+"""What kind a camera's source is, and which files belong to it."""
 
 import glob
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -58,6 +57,8 @@ def resolve(camera: Camera) -> Source:
     path = Path(address)
     if address.isdigit() and not path.exists():
         return Source(Kind.DEVICE, f"/dev/video{address}", shown)
+    if path.is_char_device():
+        return Source(Kind.DEVICE, address, shown)
     if path.is_dir():
         return _pictures(address, shown, sorted(path.iterdir()))
     if path.is_file():
@@ -80,7 +81,3 @@ def _matches(pattern: Path) -> list[Path]:
     anchor = Path(pattern.anchor) if pattern.anchor else Path()
     return sorted(anchor.glob(str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)))
 
-
-def picture_times(count: int, fps: float) -> Iterator[int]:
-    """Presentation times (ns) of a series of pictures: one every 1/fps seconds."""
-    return (round(index * 1_000_000_000 / fps) for index in range(count))

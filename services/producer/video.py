@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from services.producer.sources import Kind, Source
 from shared.clock import NS
 from shared.exceptions import InputError
+from shared.telemetry import metrics
 from shared.telemetry.logs import redact
 
 # Connecting over a slow line takes seconds; a camera that has said nothing for 10 s is gone.
@@ -20,6 +21,8 @@ _OPEN_S = 10.0
 _READ_S = 10.0
 # A stream's first frames may need this much to find the codec; the default 5 s would delay every reconnect.
 _ANALYSE_US = "2000000"
+# For a stream that does not say: PAL's rate.
+_GUESSED_RATE = Fraction(25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +60,45 @@ class Video:
         context = stream.codec_context
         return VideoInfo(context.width, context.height, float(rate) if rate else None, frames, duration)
 
+    @property
+    def timed(self) -> bool:
+        """Whether its presentation times mean anything: motion JPEG has none, FFmpeg makes them up."""
+        return self._container.format.name not in ("mpjpeg", "mjpeg", "jpeg_pipe")
+
+    @property
+    def period_ns(self) -> int:
+        """The usual step between two frames."""
+        return round(NS / (self._stream.average_rate or _GUESSED_RATE))
+
     def frames(self) -> Iterator[tuple[int, VideoFrame]]:
-        """Frames in presentation order with their PTS in ns.
+        """Frames in presentation order with their PTS in ns; what cannot be decoded is counted and left out.
 
         Raises:
-            InputError: the stream broke off or cannot be decoded any further.
+            InputError: the stream broke off.
         """
-        rate = self._stream.average_rate or Fraction(25)
+        last = -self.period_ns
+        for frame in self._decoded():
+            known = frame.pts is not None and frame.time_base is not None
+            last = round(Fraction(frame.pts) * frame.time_base * NS) if known else last + self.period_ns
+            yield last, frame
+
+    def _decoded(self) -> Iterator[VideoFrame]:
         try:
-            for index, frame in enumerate(self._container.decode(self._stream)):
-                if frame.pts is None or frame.time_base is None:
-                    yield round(index * NS / rate), frame
-                else:
-                    yield round(Fraction(frame.pts) * frame.time_base * NS), frame
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from packet.decode()
+                except av.InvalidDataError:
+                    metrics.ERRORS.labels("producer", "decode").inc()
         except (av.FFmpegError, OSError) as error:
+            yield from self._held_back()
             raise InputError(f"{self._source.shown}: the video breaks off: {_reason(error)}") from None
+
+    def _held_back(self) -> Iterator[VideoFrame]:
+        """What the decoder's threads still hold, so that a broken file gives the same frames on any machine."""
+        try:
+            yield from self._stream.codec_context.decode(None)
+        except (av.FFmpegError, EOFError):
+            return
 
 
 @contextmanager
@@ -92,12 +119,12 @@ def open_video(source: Source) -> Iterator[Video]:
             timeout=(_OPEN_S, _READ_S) if source.kind is Kind.STREAM else None,
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        what = "is no video" if source.kind is Kind.VIDEO_FILE else "cannot be opened"
+        what = "not a video" if source.kind is Kind.VIDEO_FILE else "cannot be opened"
         raise InputError(f"{source.shown}: {what}: {_reason(error)}") from None
     with container:
         streams = container.streams.video
         if not streams:
-            raise InputError(f"{source.shown}: is no video: it has no video stream")
+            raise InputError(f"{source.shown}: not a video: it has no video stream")
         stream = streams[0]
         # Frame threads decode faster than real time but hold frames back: right for files, wrong for live.
         stream.thread_type = "AUTO" if source.kind is Kind.VIDEO_FILE else "SLICE"

@@ -17,6 +17,7 @@ import pytest
 from shared import topics
 from shared.bus.base import Bus, Record
 from shared.bus.kafka import KafkaBus
+from shared.clock import NS, to_rfc3339
 from shared.embedded.process import free_port, listens
 from shared.messages import Detections
 from tests.staging import WAYSIDE, Staged, essence, read_events, stage_scene, wayside
@@ -25,6 +26,8 @@ pytestmark = [pytest.mark.shared, pytest.mark.redis, pytest.mark.kafka, pytest.m
 
 CAMERAS = 4
 RUN = "killed"
+# The real time: Kafka deletes what is stamped long ago.
+START = to_rfc3339(time.time_ns() // NS * NS)
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
     staged: Staged, tmp_path: Path, own_kafka: str, redis_url: str
 ) -> None:
     out = tmp_path / "undisturbed"
-    done = wayside("run", "--site", str(staged.site), "--out", str(out), "--run", RUN)
+    done = wayside("run", "--site", str(staged.site), "--out", str(out), "--run", RUN, "--start", START)
     assert done.returncode == 0, done.stderr
 
     environment = {
@@ -55,7 +58,7 @@ def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
     ):
         for port in ports:
             await_true(lambda port=port: listens(port) and ready(port), 60, "a detector is ready")
-        with service("producer", environment, "--once", "--run", RUN) as producer:
+        with service("producer", environment, "--once", "--run", RUN, "--start", START) as producer:
             for port in ports:
                 await_true(lambda port=port: frames_out(port) >= 12, 60, "both detectors have had work")
             victim.send_signal(signal.SIGKILL)

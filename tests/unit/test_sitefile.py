@@ -52,7 +52,7 @@ def test_a_good_file_is_read_with_variables_and_paths_relative_to_it(tmp_path: P
     ("old", "new", "message"),
     [
         ("kind: lane", "kind: lane\n        colour: red", "site.yaml:8: cameras[0].zones[0].colour: unknown key"),
-        (CORNERS, "[0.1, 0.9], [0.4, 0.3]", "site.yaml:8: cameras[0].zones[0].polygon: a polygon needs at least 3 points, got 2"),
+        (CORNERS, "[0.1, 0.9], [0.4, 0.3]", "zones[0].polygon: a polygon needs at least 3 points, got 2"),
         ("[0.6, 0.3]", "[1.6, 0.3]", "site.yaml:8: cameras[0].zones[0].polygon[2][0]: Input should be less than"),
         ("[0.6, 0.3]", "[0.6, -0.3]", "greater than or equal to 0"),
         (CORNERS, "[0.1, 0.1], [0.9, 0.9], [0.9, 0.1], [0.1, 0.9]", "the polygon's edges cross"),

@@ -43,9 +43,11 @@ class Backend(Protocol):
         version: name and digest of the weights, as it stands in every detection.
         labels: class names by index.
         stride: input sides must be multiples of this, pixels.
+        device_name: where it runs, such as `cpu` or `cuda:0`.
     """
 
     version: str
+    device_name: str
     labels: list[str]
     stride: int
 

@@ -49,6 +49,7 @@ class TorchBackend:
         self, weights: Path, *, device: str = "auto", min_score: float = 0.1, threads: int | None = None
     ) -> None:
         self.device = pick_device(device)
+        self.device_name = str(self.device)
         if self.device.type == "cpu":
             # Ultralytics sets one thread when imported; a worker has its cores for the model.
             torch.set_num_threads(threads or len(os.sched_getaffinity(0)))

@@ -1,0 +1,39 @@
+"""Real footage: ordinary motorway traffic gives no alert; a vehicle of it that stops gives exactly one."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.clock import NS, from_rfc3339
+from tests.staging import read_events, wayside
+from training.scenes.freeze import Stop, freeze, write_truth
+
+pytestmark = pytest.mark.shared
+
+SITE = str(Path(__file__).parents[2] / "deploy" / "examples" / "highway.yaml")
+# A car on lane 3 that is about to drive on; others follow it through its place every few seconds.
+STOP = Stop(at_s=2.0, box=(0.513, 0.49, 0.578, 0.585))
+
+
+def test_ordinary_traffic_gives_no_alert(shared_dir: Path, tmp_path: Path) -> None:
+    clip = shared_dir / "clips" / "highway.mp4"
+    done = wayside("run", str(clip), "--site", SITE, "--out", str(tmp_path), "--annotate")
+    assert done.returncode == 0, done.stderr
+    assert read_events(tmp_path / "alerts.jsonl") == []
+    assert len((tmp_path / "detections.jsonl").read_text().splitlines()) == 151  # 15 s at 10 frames/s
+    assert (tmp_path / "highway.mp4").stat().st_size > 100_000
+
+
+def test_a_vehicle_that_stops_gives_one_alert_within_twelve_seconds(shared_dir: Path, tmp_path: Path) -> None:
+    staged, truth = tmp_path / "staged.mp4", tmp_path / "truth.json"
+    duration = freeze(shared_dir / "clips" / "highway.mp4", staged, STOP)
+    write_truth(truth, "highway", "lane-3", STOP, duration)
+    done = wayside("run", str(staged), "--site", SITE, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    (event,) = read_events(tmp_path / "out" / "alerts.jsonl")
+    data = event["data"]
+    assert (data["incident"], data["zone"], event["type"]) == ("stopped-vehicle", "lane-3", "wayside.alert.opened")
+    assert from_rfc3339(data["detected_at"]) / NS <= STOP.at_s + 12.0
+    assert abs(from_rfc3339(data["started_at"]) / NS - STOP.at_s) <= 2.0
+    judged = wayside("eval", "--alerts", str(tmp_path / "out" / "alerts.jsonl"), "--truth", str(truth), "--json")
+    assert '"detection_rate": 1.0' in judged.stdout
