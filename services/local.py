@@ -4,13 +4,15 @@ The stages are those of the services, and every frame passes through the same JP
 that the streaming services give on the same clip.
 
     reader thread per source: video → chosen frames → JPEG → decoded at the model's scale
-    main thread:              merged by capture time → batches → forward pass
+    main thread:              merged by capture time → batches, handed out and collected in order
+    one thread per core:      forward pass
     writer thread:            boxes → tracks → incidents → alerts → files
 """
 
 import heapq
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from shared.telemetry.logs import logger
 
 # Decoded frames that wait per source: two batches, so that the model never waits for the reader.
 _READ_AHEAD = 16
+# Batches that the writer may be behind; more would only hide that it is the slowest.
+_WRITE_BEHIND = 2
 # There is no bus here, so a frame has no address in a log.
 NO_PARTITION = -1
 
@@ -51,7 +55,7 @@ def run_pipeline(
     *,
     run: str | None = None,
     start_ns: int = 0,
-    batch: int = 4,
+    batch: int = 2,
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:
     """Run every camera's source once, from start to end.
@@ -59,6 +63,7 @@ def run_pipeline(
     Args:
         cameras: with the sources to read; zones and rules come from the site.
         start_ns: UTC ns of each source's first frame.
+        batch: frames in one forward pass; two pictures stay in the cache of one core.
         on_frame: called with the camera's id after each frame, for a progress bar.
 
     Returns:
@@ -76,16 +81,29 @@ def run_pipeline(
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
 
+    merged = heapq.merge(*readers, key=lambda item: item.frame.captured_at)
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="writer") as writer:
-            pending: Future[None] | None = None
-            for items in _batches(heapq.merge(*readers, key=lambda item: item.frame.captured_at), batch):
-                boxes = stage.infer(items)
-                if pending is not None:
-                    pending.result()  # one batch behind at most; an error there ends the run here
-                pending = writer.submit(finish, items, boxes)
-            if pending is not None:
-                pending.result()
+        with (
+            ThreadPoolExecutor(stage.backend.parallel, "infer", stage.backend.join_parallel) as workers,
+            ThreadPoolExecutor(1, "writer") as writer,
+        ):
+            running: deque[tuple[list[Decoded], Future[list[Boxes]]]] = deque()
+            written: list[Future[None]] = []
+
+            def collect() -> None:
+                items, boxes = running.popleft()
+                written.append(writer.submit(finish, items, boxes.result()))
+                if len(written) > _WRITE_BEHIND:
+                    written.pop(0).result()  # an error there ends the run here
+
+            for items in _batches(merged, batch):
+                running.append((items, workers.submit(stage.infer, items)))
+                if len(running) > stage.backend.parallel:
+                    collect()
+            while running:
+                collect()
+            for future in written:
+                future.result()
     finally:
         for reader in readers:
             reader.close()

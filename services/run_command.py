@@ -14,6 +14,8 @@ from shared.exceptions import InputError
 from shared.settings import Settings
 from shared.site import Camera, Site
 
+# Per core; larger batches leave its cache. A GPU takes the configured batch.
+_CPU_BATCH = 2
 # A plain log line per this share of the work, where no terminal shows a bar.
 _PLAIN_STEP = 0.1
 
@@ -41,7 +43,7 @@ def run_files(
                 outputs,
                 run=settings.run,
                 start_ns=start_ns,
-                batch=settings.batch,
+                batch=_CPU_BATCH if stage.backend.parallel > 1 else settings.batch,
                 on_frame=on_frame,
             )
     finally:

@@ -1,59 +1,40 @@
-"""One live camera: reads its source for ever, gives capture times, sheds what the bus cannot take in time."""
+"""One live camera: reads its source for ever and gives each frame its capture time."""
 
 import random
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 
-from services.producer.encode import encode_frame
+from services.producer.encode import Encoded, encode_frame
 from services.producer.pacing import Backoff, CaptureClock, RateLimiter
-from services.producer.reader import Encoded, picture_series, video_series
-from services.producer.sources import Kind, resolve
+from services.producer.reader import SERVICE, shots
+from services.producer.sources import Source, resolve
 from services.producer.video import open_video
 from shared.clock import NS
-from shared.exceptions import InputError
+from shared.exceptions import InputError, PoisonMessageError
 from shared.frames import Frame
 from shared.site import Camera
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
 
-SERVICE = "producer"
 # A connection that held this long was good: the next failure begins with a short wait again.
 _GOOD_S = 60.0
-# Frames that wait for the bus: under a second of video. Older ones are worth less than the next.
-_OUTBOX = 8
-
-
-class Outbox:
-    """The frames of one camera that wait for the bus; the oldest is shed when it is full."""
-
-    def __init__(self, camera: str, size: int = _OUTBOX) -> None:
-        self._camera, self._size = camera, size
-        self._frames: deque[Frame] = deque()
-        self._changed = threading.Condition()
-
-    def put(self, frame: Frame) -> None:
-        """Add a frame; never waits."""
-        with self._changed:
-            if len(self._frames) >= self._size:
-                self._frames.popleft()
-                metrics.FRAMES_SHED.labels(SERVICE, self._camera, "bus-slow").inc()
-            self._frames.append(frame)
-            self._changed.notify()
-
-    def take(self, timeout_s: float) -> Frame | None:
-        """The oldest frame, or None after the time-out."""
-        with self._changed:
-            if not self._frames:
-                self._changed.wait(timeout_s)
-            return self._frames.popleft() if self._frames else None
+# A clip's frame that is this late is shed: the machine is too slow for the clip, and the next one counts more.
+_LATE_NS = NS
+# This late, the clip's time starts anew: decoding alone is too slow (or the process slept), and shedding
+# would go on for ever.
+_LOST_NS = 5 * NS
 
 
 class LiveCamera:
-    """Reads one camera until `stop` is set; every error leads to a new attempt after a while."""
+    """Reads one camera until `stop` is set; every failure of the source leads to a new attempt after a while.
+
+    Example:
+        >>> camera = LiveCamera(site.cameras[0], emit=outbox.put, stop=stop)       # doctest: +SKIP
+        >>> threading.Thread(target=camera.serve).start()                         # doctest: +SKIP
+    """
 
     def __init__(
         self,
@@ -63,75 +44,119 @@ class LiveCamera:
         *,
         run: str | None = None,
         clock: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`emit` takes each frame; `clock` gives UTC ns."""
-        self._camera, self._emit, self._stop, self._run, self._clock = camera, emit, stop, run, clock
+        """`emit` takes each frame; `clock` gives UTC ns, `monotonic` seconds."""
+        self._camera, self._emit, self._stop, self._run = camera, emit, stop, run
+        self._now, self._monotonic = clock, monotonic
+        self._stamps = CaptureClock()
         self._seq = 0
         self._last = -1
+        self._up = False
         self._log = logger(SERVICE, camera=camera.id)
+        self._gauge = metrics.SOURCE_UP.labels(camera.id)
+        self._gauge.set(0)
+
+    @property
+    def up(self) -> bool:
+        """Whether the source delivers."""
+        return self._up
 
     def serve(self) -> None:
         """Connect, read, and connect again."""
         backoff = Backoff()
-        up = metrics.SOURCE_UP.labels(self._camera.id)
-        clock = CaptureClock()
         while not self._stop.is_set():
-            began = time.monotonic()
+            began = self._monotonic()
             try:
-                self._read(clock, lambda: up.set(1))
-                if not resolve(self._camera).finite:
-                    raise InputError("the stream ended")
-                if not self._camera.loop:
-                    self._log.info("source is at its end")
-                    up.set(0)
-                    return
-                continue
+                source = resolve(self._camera)
+                (self._play if source.finite else self._receive)(source)
+                if source.finite and not self._camera.loop:
+                    self._log.info("source is at its end", source=source.shown)
+                    break
             except InputError as error:
-                up.set(0)
-                metrics.SOURCE_CONNECTS.labels(self._camera.id, "failed").inc()
-                if time.monotonic() - began > _GOOD_S:
+                if not self._up:  # it never delivered: the attempt failed, else the connection was lost
+                    metrics.SOURCE_CONNECTS.labels(self._camera.id, "failed").inc()
+                self._set_up(False)
+                if self._monotonic() - began > _GOOD_S:
                     backoff.reset()
                 wait_s = backoff.wait_s(random.random())
                 self._log.warning("source lost", reason=str(error), retry_in_s=round(wait_s, 1))
                 self._stop.wait(wait_s)
+        self._set_up(False)
 
-    def _read(self, clock: CaptureClock, on_up: Callable[[], None]) -> None:
-        source = resolve(self._camera)
-        if source.finite:
-            series = picture_series if source.kind is Kind.PICTURES else video_series
-            on_up()
-            metrics.SOURCE_CONNECTS.labels(self._camera.id, "connected").inc()
-            self._play(series(source, self._camera))
-            return
+    def _receive(self, source: Source) -> None:
+        """Read a network stream or a device until it ends, which a camera never should.
+
+        Raises:
+            InputError: it ended or broke off.
+        """
         limiter = RateLimiter(self._camera.fps)
         with open_video(source) as video:
-            clock.connected()
-            metrics.SOURCE_CONNECTS.labels(self._camera.id, "connected").inc()
-            self._log.info("source connected", source=source.shown)
-            on_up()
+            self._stamps.connected()
             for pts_ns, frame in video.frames():
+                arrived = self._now()
+                if not video.timed:
+                    pts_ns = arrived
+                if source.paced:
+                    arrived += self._stamps.early_ns(pts_ns, arrived)
+                    self._stop.wait(max(0, arrived - self._now()) / NS)
                 if self._stop.is_set():
                     return
-                captured_at = clock.stamp(pts_ns, self._clock())
+                self._connected(source)
+                captured_at = self._stamps.stamp(pts_ns, max(arrived, self._now()))
                 if limiter.admits(captured_at):
-                    self._send(captured_at, *encode_frame(frame, self._camera))
+                    self._encode_and_send(captured_at, partial(encode_frame, frame, self._camera))
+        raise InputError(f"{source.shown}: the stream ended")
 
-    def _play(self, series: Iterator[Encoded]) -> None:
-        """Play a file at its own pace; its first frame is captured now."""
-        start = max(self._clock(), self._last + round(NS / self._camera.fps))
-        for pts_ns, jpeg, width, height in series:
-            wait_s = (start + pts_ns - self._clock()) / NS
-            if wait_s > 0 and self._stop.wait(wait_s):
-                return
-            if self._stop.is_set():
-                return
-            self._send(start + pts_ns, jpeg, width, height)
+    def _play(self, source: Source) -> None:
+        """Play a file at its own pace; its first frame is captured now.
 
-    def _send(self, captured_at: int, jpeg: bytes, width: int, height: int) -> None:
+        Raises:
+            InputError: it cannot be read, or holds no frame.
+        """
+        # One frame after the last of the round before, so that time goes on across the seam.
+        start = max(self._now(), self._last + round(NS / self._camera.fps))
+        sent = self._seq
+        for shot in shots(source, self._camera):
+            wait_s = (start + shot.elapsed_ns - self._now()) / NS
+            if (wait_s > 0 and self._stop.wait(wait_s)) or self._stop.is_set():
+                return
+            self._connected(source)
+            late = self._now() - start - shot.elapsed_ns
+            if late > _LOST_NS:
+                self._log.warning("clip plays too slowly; its time starts anew", late_s=round(late / NS, 1))
+                start += late
+            elif late > _LATE_NS:
+                metrics.FRAMES_SHED.labels(SERVICE, self._camera.id, "late").inc()
+                continue
+            self._encode_and_send(start + shot.elapsed_ns, shot.encode)
+        if self._seq == sent:
+            raise InputError(f"{source.shown}: no frame of it can be read")
+
+    def _encode_and_send(self, captured_at: int, encode: Callable[[], Encoded | None]) -> None:
+        try:
+            encoded = encode()
+        except PoisonMessageError as error:
+            metrics.ERRORS.labels(SERVICE, "broken-picture").inc()
+            self._log.warning("frame left out", reason=str(error))
+            return
+        if encoded is None:
+            return
+        jpeg, width, height = encoded
         self._last = max(captured_at, self._last + 1)
-        frame = Frame(self._camera.id, self._seq, self._last, width, height, jpeg, self._run)
+        frame = Frame(self._camera.id, self._seq, self._last, width, height, jpeg, self._run, new_traceparent())
         self._seq += 1
-        self._emit(replace(frame, traceparent=new_traceparent()))
+        self._emit(frame)
+
+    def _connected(self, source: Source) -> None:
+        if not self._up:
+            metrics.SOURCE_CONNECTS.labels(self._camera.id, "connected").inc()
+            self._log.info("source connected", source=source.shown)
+            self._set_up(True)
+
+    def _set_up(self, up: bool) -> None:
+        self._up = up
+        self._gauge.set(int(up))
 
 
 def new_traceparent() -> str:

@@ -39,14 +39,14 @@ def load_picture(data: bytes, camera: Camera) -> Encoded:
 
 def _decode_other(data: bytes) -> Picture:
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         decoded = None  # OpenCV's own bound of 2^30 pixels
     if decoded is None:
         raise PoisonMessageError("not-a-picture", "it cannot be decoded")
     if decoded.shape[0] * decoded.shape[1] > MAX_PIXELS:
         raise PoisonMessageError("too-large", f"{decoded.shape[1]}x{decoded.shape[0]} pixels")
-    return np.asarray(decoded, np.uint8)
+    return np.asarray(decoded[..., ::-1], np.uint8)
 
 
 def _fit(picture: Picture, camera: Camera) -> Picture:

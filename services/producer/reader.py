@@ -134,7 +134,9 @@ def _video_shots(source: Source, camera: Camera) -> Iterator[Shot]:
                 elapsed_ns = clock.elapsed(pts_ns)
                 if limiter.admits(elapsed_ns):
                     given = True
-                    yield Shot(elapsed_ns, partial(_counted, camera, source.shown, partial(encode_frame, frame, camera)))
+                    yield Shot(
+                        elapsed_ns, partial(_counted, camera, source.shown, partial(encode_frame, frame, camera))
+                    )
         except InputError as error:
             if not given:
                 raise

@@ -1,29 +1,29 @@
-"""The producer service: cameras → frames topic. One thread per camera, so that none holds up another."""
+"""The producer service: cameras → frames topic. Every camera has its own threads, so that none holds up another."""
 
 import threading
-import time
-from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 
-from services.producer.camera import LiveCamera, Outbox
-from services.producer.reader import probe, read_once
-from services.producer.sources import resolve
+from services.producer.crew import Crew, send
+from services.producer.reader import SERVICE, probe, read_once
 from shared import topics
 from shared.bus.base import Bus, Producer
 from shared.exceptions import BusError, ConfigError, InputError
-from shared.frames import Frame
 from shared.service import Heartbeat
 from shared.settings import Settings
 from shared.site import Camera, Site
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.health import Health
-from shared.telemetry.logs import logger
+from shared.telemetry.logs import logger, redact
 
-SERVICE = "producer"
 # Lossless reading waits while more frames than this are unread by the detectors: far below what the topic
 # keeps, far above what the workers hold at a time.
-_MAX_BACKLOG = 256
+MAX_BACKLOG = 256
 _CHECK_EVERY = 32
+_BEAT_S = 0.5
+# A bus that does not store live frames within this is down: say so, and go on.
+_LIVE_FLUSH_S = 5.0
 
 
 def serve(
@@ -44,32 +44,27 @@ def serve(
     Raises:
         ConfigError: an unknown camera in `settings.cameras`, or with `once` a live source.
         InputError: a local source that is missing or cannot be read.
+        BusError: with `once`, a frame that the bus did not take.
     """
     cameras = select_cameras(site, settings.cameras)
     for camera in cameras:
         if not probe(camera).finite and once:
-            raise ConfigError(f"camera {camera.id}: its source is live; --once reads files")
+            raise ConfigError(f"camera {camera.id}: its source {redact(camera.source)} is live; --once reads files")
     bus.ensure_topics(topics.SPECS)
     health = Health(SERVICE)
     heartbeat = Heartbeat(health, store, settings)
     producer = bus.producer()
     try:
-        work = _once if once else _live
-        threads = [
-            threading.Thread(
-                target=work(camera, bus, producer, settings, stop, start_ns or 0), name=f"camera-{camera.id}"
-            )
-            for camera in cameras
-        ]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads) or not (once or stop.is_set()):
-            health.beat(detail=f"{len(cameras)} cameras")
-            stop.wait(0.5) if not stop.is_set() else time.sleep(0.05)
-        producer.flush()
+        if once:
+            _read_all(cameras, bus, producer, settings.run, start_ns or 0, stop, health)
+            producer.flush()
+        else:
+            _serve_live(cameras, producer, settings.run, stop, health)
+            _flush_live(producer)
     finally:
         health.beat("stopping")
-        producer.close()
+        with suppress(BusError):  # told by the flush above already
+            producer.close()
         heartbeat.close()
 
 
@@ -87,67 +82,72 @@ def select_cameras(site: Site, ids: str) -> list[Camera]:
     return [camera for camera in site.cameras if not wanted or camera.id in wanted]
 
 
-def _send(producer: Producer, frame: Frame) -> None:
-    producer.send(
-        topics.FRAMES,
-        frame.jpeg,
-        key=frame.camera,
-        timestamp_ms=frame.captured_at // 1_000_000,
-        headers=frame.headers(),
-    )
-    metrics.FRAMES_OUT.labels(SERVICE, frame.camera).inc()
+def _serve_live(
+    cameras: list[Camera], producer: Producer, run: str | None, stop: threading.Event, health: Health
+) -> None:
+    crews = [Crew(camera, producer, run, stop) for camera in cameras]
+    while not stop.is_set():
+        for crew in crews:
+            crew.check()
+        stored = _flush_live(producer)
+        up = sum(crew.camera.up for crew in crews)
+        health.beat("running" if stored and up == len(crews) else "degraded", f"{up} of {len(crews)} cameras deliver")
+        stop.wait(_BEAT_S)
+    for crew in crews:
+        crew.join()
 
 
-def _live(
-    camera: Camera, bus: Bus, producer: Producer, settings: Settings, stop: threading.Event, start_ns: int
-) -> Callable[[], None]:
-    outbox = Outbox(camera.id)
-
-    def take(frame: Frame) -> None:
-        metrics.FRAMES_IN.labels(SERVICE, camera.id).inc()
-        outbox.put(frame)
-
-    def work() -> None:
-        reader = threading.Thread(
-            target=LiveCamera(camera, take, stop, run=settings.run).serve, name=f"read-{camera.id}", daemon=True
-        )
-        reader.start()
-        while not stop.is_set():
-            frame = outbox.take(timeout_s=0.5)
-            if frame is None:
-                if not reader.is_alive():
-                    return  # a clip that is not looped has ended and its last frame is sent
-                continue
-            try:
-                _send(producer, frame)
-            except BusError as error:
-                metrics.FRAMES_SHED.labels(SERVICE, camera.id, "bus-error").inc()
-                logger(SERVICE).warning("frame not sent", camera=camera.id, reason=str(error))
-                stop.wait(1.0)
-
-    return work
+def _flush_live(producer: Producer) -> bool:
+    """Learn what the bus did not store; a live camera's next frames may fare better, so it is no end."""
+    try:
+        producer.flush(_LIVE_FLUSH_S)
+    except BusError as error:
+        metrics.ERRORS.labels(SERVICE, "bus").inc()
+        logger(SERVICE).warning("frames not stored", reason=str(error))
+        return False
+    return True
 
 
-def _once(
-    camera: Camera, bus: Bus, producer: Producer, settings: Settings, stop: threading.Event, start_ns: int
-) -> Callable[[], None]:
-    def work() -> None:
+def _read_all(
+    cameras: list[Camera],
+    bus: Bus,
+    producer: Producer,
+    run: str | None,
+    start_ns: int,
+    stop: threading.Event,
+    health: Health,
+) -> None:
+    """Read every camera once, each on its own thread; the first that the bus fails ends all."""
+    halt = threading.Event()
+
+    def read(camera: Camera) -> None:
         log = logger(SERVICE, camera=camera.id)
         try:
-            for frame in read_once(camera, start_ns=start_ns, run=settings.run):
+            for frame in read_once(camera, start_ns=start_ns, run=run):
                 metrics.FRAMES_IN.labels(SERVICE, camera.id).inc()
-                while (
-                    frame.seq % _CHECK_EVERY == 0
-                    and not stop.is_set()
-                    and bus.lag(topics.DETECTOR_GROUP, topics.FRAMES) > _MAX_BACKLOG
-                ):
-                    stop.wait(0.1)
-                if stop.is_set():
+                if frame.seq % _CHECK_EVERY == 0:
+                    _await_room(bus, stop, halt)
+                if stop.is_set() or halt.is_set():
                     return
-                _send(producer, frame)
-            log.info("source is at its end", source=resolve(camera).shown)
+                send(producer, frame)
+            log.info("source is at its end", source=redact(camera.source))
         except InputError as error:
             metrics.ERRORS.labels(SERVICE, "source").inc()
             log.error("source ended early", reason=str(error))
 
-    return work
+    with ThreadPoolExecutor(len(cameras), thread_name_prefix="once") as pool:
+        pending = {pool.submit(read, camera) for camera in cameras}
+        try:
+            while pending:
+                health.beat(detail=f"{len(pending)} of {len(cameras)} clips to go")
+                done, pending = wait(pending, timeout=_BEAT_S, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+        finally:
+            halt.set()
+
+
+def _await_room(bus: Bus, stop: threading.Event, halt: threading.Event) -> None:
+    while bus.lag(topics.DETECTOR_GROUP, topics.FRAMES) > MAX_BACKLOG and not halt.is_set():
+        if stop.wait(0.1):
+            return

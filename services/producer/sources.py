@@ -41,6 +41,11 @@ class Source:
         """Whether it comes to an end of itself: files do, cameras do not."""
         return self.kind in (Kind.VIDEO_FILE, Kind.PICTURES)
 
+    @property
+    def paced(self) -> bool:
+        """Whether it may arrive faster than it happened, as recordings and HLS segments over HTTP do."""
+        return self.kind is Kind.STREAM and not self.address.lower().startswith("rtsp")
+
 
 def resolve(camera: Camera) -> Source:
     """Say what a camera's source is; files must be there.
@@ -80,4 +85,3 @@ def _pictures(address: str, shown: str, candidates: list[Path]) -> Source:
 def _matches(pattern: Path) -> list[Path]:
     anchor = Path(pattern.anchor) if pattern.anchor else Path()
     return sorted(anchor.glob(str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)))
-

@@ -21,6 +21,10 @@ _OPEN_S = 10.0
 _READ_S = 10.0
 # A stream's first frames may need this much to find the codec; the default 5 s would delay every reconnect.
 _ANALYSE_US = "2000000"
+# These keep no presentation times (AVI only decoding ones): their frames are counted instead.
+_COUNTED = ("avi", "h264", "hevc")
+# These neither, and come at the pace of the camera.
+_UNTIMED = ("mpjpeg", "mjpeg", "jpeg_pipe")
 # For a stream that does not say: PAL's rate.
 _GUESSED_RATE = Fraction(25)
 
@@ -63,7 +67,7 @@ class Video:
     @property
     def timed(self) -> bool:
         """Whether its presentation times mean anything: motion JPEG has none, FFmpeg makes them up."""
-        return self._container.format.name not in ("mpjpeg", "mjpeg", "jpeg_pipe")
+        return self._container.format.name not in _UNTIMED
 
     @property
     def period_ns(self) -> int:
@@ -77,9 +81,12 @@ class Video:
             InputError: the stream broke off.
         """
         last = -self.period_ns
+        counted = self._container.format.name in _COUNTED
         for frame in self._decoded():
-            known = frame.pts is not None and frame.time_base is not None
-            last = round(Fraction(frame.pts) * frame.time_base * NS) if known else last + self.period_ns
+            if counted or frame.pts is None or frame.time_base is None:
+                last += self.period_ns
+            else:
+                last = round(frame.pts * frame.time_base * NS)
             yield last, frame
 
     def _decoded(self) -> Iterator[VideoFrame]:
@@ -97,7 +104,7 @@ class Video:
         """What the decoder's threads still hold, so that a broken file gives the same frames on any machine."""
         try:
             yield from self._stream.codec_context.decode(None)
-        except (av.FFmpegError, EOFError):
+        except av.FFmpegError:
             return
 
 

@@ -9,7 +9,8 @@ import structlog
 
 from shared.exceptions import ConfigError
 
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s]*@", re.IGNORECASE)
+# To the last @, and past a / after a colon: passwords are often not percent-encoded as they should be.
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?:[^/@\s]*:\S*@(?=[^/@\s])|[^/\s]*@)", re.IGNORECASE)
 _QUERY_SECRET = re.compile(r"(?P<name>[?&][^=&\s]*(?:key|token|secret|pass|auth|sig)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
 
 

@@ -1,6 +1,8 @@
-"""What docs/ shows is true: examples load, quoted errors are those that the code gives, links lead somewhere."""
+"""What README.md and docs/ show is true: examples load, quoted errors are those that the code gives, links lead
+somewhere; and no file ties the project to one package registry."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from shared.settings import load_settings
 from shared.sitefile import parse_site
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SITE_PAGE = (ROOT / "docs/site-file.md").read_text()
 # The edit of the example that gives each quoted error.
 MISTAKES = {
@@ -20,6 +22,30 @@ MISTAKES = {
     "used twice": ("id: a2-km42", "id: a2-km41"),
     "hard-sholder": ("zones: [hard-shoulder]", "zones: [hard-sholder]"),
 }
+
+
+# Hosts that packages and images are fetched from, not their projects' pages or XML namespaces (pom.xml needs Maven's).
+# In parts, since this file is searched too.
+REGISTRIES = tuple(
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("download", "pytorch", "org"),
+        ("maven", "org"),
+        ("repo", "maven", "apache", "org"),
+        ("npmjs", "org"),
+        ("npmjs", "com"),
+        ("yarnpkg", "com"),
+        ("deb", "debian", "org"),
+        ("security", "debian", "org"),
+        ("archive", "ubuntu", "com"),
+        ("docker", "io"),
+        ("ghcr", "io"),
+        ("quay", "io"),
+        ("nvcr", "io"),
+    )
+)
 
 
 def _blocks(text: str, language: str) -> list[str]:
@@ -95,3 +121,26 @@ def test_host_names_in_examples_belong_to_nobody(page: Path) -> None:
     text = re.sub(r"\]\([^)]*\)", "", page.read_text())
     hosts = re.findall(r"\w+://(?:[^/@\s`]*@)?([\w.-]+)", text)
     assert [host for host in hosts if not host.endswith(".example") and host != "127.0.0.1"] == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Where packages come from is for the machine's own settings (a mirror, a proxy) to say, not for the project."""
+    assert _registries_in(f"RUN pip install --index-url https://{REGISTRIES[0]}/simple x") == [REGISTRIES[0]]
+    assert _registries_in(f"https://repo1.{REGISTRIES[3]}/maven2") == [REGISTRIES[3]]
+    assert _registries_in("import docker.iostream") == []
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert Path(__file__).resolve() in paths
+    texts = {path: path.read_bytes().decode(errors="replace") for path in paths if path.is_file()}
+    found = {str(path.relative_to(ROOT)): names for path, text in texts.items() if (names := _registries_in(text))}
+    assert found == {}
+
+
+def _registries_in(text: str) -> list[str]:
+    return [name for name in REGISTRIES if re.search(rf"\b{re.escape(name)}\b", text)]

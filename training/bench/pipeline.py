@@ -1,7 +1,8 @@
 """Frames/s of `wayside run` against the raw model forward and a plain Ultralytics `track` loop.
 
-All three use the same weights, input size, threads and clip, and take turns, so that a drift of the machine
-meets each. The raw forward runs on prepared tensors in batches of the same size; nothing else is in its time.
+All use the same weights, input size, number of threads and clip, and take turns, so that a drift of the machine
+meets each. The raw forward runs on prepared tensors; nothing else is in its time. It is timed with every thread
+on one batch (of 1 and of 4), and with one single-threaded forward per core, as `wayside run` does it.
 """
 
 import argparse
@@ -9,11 +10,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
+from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 from ultralytics.models import YOLO
@@ -29,8 +31,11 @@ from shared.exceptions import InputError
 from shared.site import Camera, Site
 from shared.sitefile import load_site
 from training.bench.machine import describe
+from training.report import wide_console
 
 _ROOT = Path(__file__).resolve().parents[2]
+# Enough for a steady rate; the whole clip as tensors would take gigabytes.
+_RAW_FRAMES = 200
 SITE = _ROOT / "deploy" / "examples" / "highway.yaml"
 
 
@@ -38,16 +43,15 @@ def main() -> int:
     """Run the benchmark and print its table; exit code 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
-    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--imgsz", type=int, default=640)
     arguments = parser.parse_args()
-    table = measure(arguments.rounds, arguments.batch, arguments.imgsz)
-    Console().print(table)
+    table = measure(arguments.rounds, arguments.imgsz)
+    wide_console().print(table)
     return 0
 
 
-def measure(rounds: int, batch: int, imgsz: int) -> Table:
-    """Time the three contestants in turns.
+def measure(rounds: int, imgsz: int) -> Table:
+    """Time the contestants in turns.
 
     Raises:
         InputError: the highway clip is not there.
@@ -61,10 +65,12 @@ def measure(rounds: int, batch: int, imgsz: int) -> Table:
     backend = TorchBackend(weights)
     stage = DetectorStage(backend, imgsz=imgsz)
     pictures = [stage.decode(frame).picture for frame in read_once(camera)]
-    tensors = [backend.prepare(np.stack(pictures[at : at + batch])) for at in range(0, len(pictures), batch)]
+    single, quad, pair = (_tensors(backend, pictures[:_RAW_FRAMES], batch) for batch in (1, 4, 2))
     contestants: dict[str, Callable[[], int]] = {
-        "raw forward": lambda: _raw_forward(backend, tensors),
-        "wayside run": lambda: _wayside(site, camera, stage, batch),
+        "raw forward, all threads, batch 1": lambda: _raw_forward(backend, single),
+        "raw forward, all threads, batch 4": lambda: _raw_forward(backend, quad),
+        "raw forward, one per core, batch 2": lambda: _raw_parallel(backend, pair),
+        "wayside run": lambda: _wayside(site, camera, stage),
         "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
     }
     threads = torch.get_num_threads()
@@ -80,22 +86,33 @@ def measure(rounds: int, batch: int, imgsz: int) -> Table:
             frames = contestant()
             rates[name].append(frames / (time.perf_counter() - start))
     stage.close()
-    return _table(rates, rounds, batch, imgsz, len(pictures))
+    return _table(rates, rounds, imgsz, len(pictures))
 
 
-def _table(rates: dict[str, list[float]], rounds: int, batch: int, imgsz: int, frames: int) -> Table:
+def _table(rates: dict[str, list[float]], rounds: int, imgsz: int, frames: int) -> Table:
     table = Table(
-        title=f"frames/s, {frames} frames of the highway clip, {imgsz} px, batch {batch}, {rounds} rounds",
+        title=f"frames/s, {frames} frames of the highway clip, {imgsz} px, {rounds} rounds",
         caption=describe(),
     )
     for column in ("contestant", "min", "median", "max", "wayside run / this: min", "median", "max"):
-        table.add_column(column, justify="left" if column == "contestant" else "right")
+        left = column == "contestant"
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
     for name, own in rates.items():
         ratios = [ours / theirs for ours, theirs in zip(rates["wayside run"], own, strict=True)]
         figures = [f"{pick(own):.1f}" for pick in (min, statistics.median, max)]
         figures += [f"{pick(ratios):.2f}" for pick in (min, statistics.median, max)]
         table.add_row(name, *figures)
     return table
+
+
+def _tensors(backend: TorchBackend, pictures: list[NDArray[np.uint8]], batch: int) -> list[Tensor]:
+    return [backend.prepare(np.stack(pictures[at : at + batch])).clone() for at in range(0, len(pictures), batch)]
+
+
+def _raw_parallel(backend: TorchBackend, tensors: list[Tensor]) -> int:
+    shares = [tensors[number :: backend.parallel] for number in range(backend.parallel)]
+    with ThreadPoolExecutor(backend.parallel, initializer=backend.join_parallel) as pool:
+        return sum(pool.map(lambda share: _raw_forward(backend, share), shares))
 
 
 @torch.inference_mode()
@@ -107,9 +124,9 @@ def _raw_forward(backend: TorchBackend, tensors: list[Tensor]) -> int:
     return sum(len(tensor) for tensor in tensors)
 
 
-def _wayside(site: Site, camera: Camera, stage: DetectorStage, batch: int) -> int:
+def _wayside(site: Site, camera: Camera, stage: DetectorStage) -> int:
     with tempfile.TemporaryDirectory() as folder, RunOutputs(site, Path(folder)) as outputs:
-        report = run_pipeline(site, [camera], stage, outputs, batch=batch)
+        report = run_pipeline(site, [camera], stage, outputs)
     return sum(report.frames.values())
 
 

@@ -44,10 +44,13 @@ class Backend(Protocol):
         labels: class names by index.
         stride: input sides must be multiples of this, pixels.
         device_name: where it runs, such as `cpu` or `cuda:0`.
+        parallel: forward passes at a time that give the highest throughput, each in a thread that has called
+            `join_parallel`: on a CPU one per core, since single-threaded passes never wait for each other.
     """
 
     version: str
     device_name: str
+    parallel: int
     labels: list[str]
     stride: int
 
@@ -58,3 +61,6 @@ class Backend(Protocol):
             batch: (N, H, W, 3) uint8 RGB, H and W multiples of `stride`.
             features: layer indices whose outputs are wanted as well.
         """
+
+    def join_parallel(self) -> None:
+        """Prepare the calling thread to be one of `parallel`."""

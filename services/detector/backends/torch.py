@@ -1,6 +1,7 @@
 """YOLO by PyTorch: CPU in float32, CUDA in float16."""
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,14 @@ class TorchBackend:
     ) -> None:
         self.device = pick_device(device)
         self.device_name = str(self.device)
+        self.parallel = 1
         if self.device.type == "cpu":
             # Ultralytics sets one thread when imported; a worker has its cores for the model.
-            torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+            self.parallel = threads or len(os.sched_getaffinity(0))
+            torch.set_num_threads(self.parallel)
         self._half = self.device.type == "cuda"
         self._min_score = min_score
-        self._inputs: dict[tuple[int, ...], Tensor] = {}
+        self._local = threading.local()
         try:
             model: Any = YOLO(str(weights), task="detect").model
             network: Any = model.fuse(verbose=False).eval()
@@ -69,10 +72,11 @@ class TorchBackend:
         self.stride = int(max(network.stride))
         self.version = version_of(weights)
 
+    @torch.inference_mode()
     def prepare(self, batch: NDArray[np.uint8]) -> Tensor:
         """(N, H, W, 3) uint8 → (N, 3, H, W) 0..1 in the model's type, on its device.
 
-        The tensor is valid until the next call with a batch of the same shape.
+        The tensor is valid until the same thread's next call with a batch of this shape.
         """
         pictures = torch.from_numpy(batch).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         tensor = self._input(tuple(pictures.shape))
@@ -80,12 +84,18 @@ class TorchBackend:
 
     def _input(self, shape: tuple[int, ...]) -> Tensor:
         """A tensor that is used again for the next batch of this shape: fresh pages cost more than the work."""
-        if shape not in self._inputs:
-            if len(self._inputs) >= _MAX_INPUTS:
-                self._inputs.clear()
+        inputs: dict[tuple[int, ...], Tensor] = self._local.__dict__.setdefault("inputs", {})
+        if shape not in inputs:
+            if len(inputs) >= _MAX_INPUTS:
+                inputs.clear()
             kind = torch.float16 if self._half else torch.float32
-            self._inputs[shape] = torch.empty(shape, dtype=kind, device=self.device)
-        return self._inputs[shape]
+            inputs[shape] = torch.empty(shape, dtype=kind, device=self.device)
+        return inputs[shape]
+
+    def join_parallel(self) -> None:
+        """See `Backend.join_parallel`. The number of threads is a property of the calling thread in OpenMP."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)
 
     @torch.inference_mode()
     def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:

@@ -1,0 +1,91 @@
+"""The threads of one live camera, between its source and the bus."""
+
+import threading
+from collections.abc import Callable
+
+from services.producer.camera import LiveCamera
+from services.producer.outbox import Outbox
+from services.producer.reader import SERVICE
+from shared import topics
+from shared.bus.base import Producer
+from shared.exceptions import BusError
+from shared.frames import Frame
+from shared.site import Camera
+from shared.telemetry import metrics
+from shared.telemetry.logs import logger
+
+# How soon a thread sees that the service stops.
+_WAIT_S = 0.5
+# After a refusal by the bus: it is overloaded or away, and the outbox sheds meanwhile.
+_REFUSED_S = 1.0
+
+
+def send(producer: Producer, frame: Frame) -> None:
+    """Hand a frame to the bus.
+
+    Raises:
+        BusError: the bus does not take it.
+    """
+    producer.send(
+        topics.FRAMES,
+        frame.jpeg,
+        key=frame.camera,
+        timestamp_ms=frame.captured_at // 1_000_000,
+        headers=frame.headers(),
+    )
+    metrics.FRAMES_OUT.labels(SERVICE, frame.camera).inc()
+
+
+class Crew:
+    """The two threads of a live camera: one reads the source, one hands its frames to the bus."""
+
+    def __init__(self, camera: Camera, producer: Producer, run: str | None, stop: threading.Event) -> None:
+        self.camera = LiveCamera(camera, self._take, stop, run=run)
+        self._id, self._producer, self._stop = camera.id, producer, stop
+        self._outbox = Outbox(camera.id)
+        self._failure: BaseException | None = None
+        # Daemons: a reader that waits for a silent network must not hold up the end of the process.
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=f"{name}-{camera.id}", daemon=True)
+            for name, work in (("read", self._read), ("send", self._forward))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def check(self) -> None:
+        """Raise what ended a thread, if anything did: a bug, for sources and the bus may fail."""
+        if self._failure is not None:
+            raise self._failure
+
+    def join(self) -> None:
+        """Wait a moment for the frames that are under way."""
+        self._threads[1].join(timeout=_WAIT_S)
+
+    def _take(self, frame: Frame) -> None:
+        metrics.FRAMES_IN.labels(SERVICE, frame.camera).inc()
+        self._outbox.put(frame)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _read(self) -> None:
+        try:
+            self.camera.serve()
+        finally:
+            self._outbox.close()
+
+    def _forward(self) -> None:
+        while not self._outbox.finished and not self._stop.is_set():
+            frame = self._outbox.take(timeout_s=_WAIT_S)
+            if frame is None:
+                continue
+            try:
+                send(self._producer, frame)
+            except BusError as error:
+                metrics.FRAMES_SHED.labels(SERVICE, self._id, "bus-error").inc()
+                logger(SERVICE).warning("frame not sent", camera=self._id, reason=str(error))
+                self._stop.wait(_REFUSED_S)
