@@ -193,7 +193,7 @@ def _velocity(path: deque[tuple[int, Point, float]], ground: Point, size: float,
 def box_iou(a: BoxTuple, b: BoxTuple) -> float:
     """Intersection over union of two boxes."""
     inter = overlap_area(a, b)
-    total = _area(a) + _area(b) - inter
+    total = box_area(a) + box_area(b) - inter
     return inter / total if total > 0 else 0.0
 
 
@@ -206,9 +206,10 @@ def overlap_area(a: BoxTuple, b: BoxTuple) -> float:
 
 def coverage(part: BoxTuple, whole: BoxTuple) -> float:
     """Share of `part` that lies in `whole`, 0..1."""
-    own = _area(part)
+    own = box_area(part)
     return overlap_area(part, whole) / own if own > 0 else 0.0
 
 
-def _area(box: BoxTuple) -> float:
+def box_area(box: BoxTuple) -> float:
+    """Area of a box; of a normalised one, its share of the picture."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

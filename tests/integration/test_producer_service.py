@@ -264,3 +264,33 @@ def test_a_recording_over_http_arrives_at_its_own_pace(tmp_path: Path, store: St
     assert 20 <= len(found) <= 45
     assert found[-1].captured_at <= now + NS // 2
     assert {later.captured_at - earlier.captured_at for earlier, later in pairwise(found)} == {NS // 20}
+
+
+def test_a_bus_that_fails_sheds_live_frames_and_the_service_goes_on(tmp_path: Path, store: Store) -> None:
+    class Flaky(MemoryBus):
+        def producer(self) -> Producer:
+            producer = super().producer()
+            original, calls = producer.send, iter(range(10_000))
+
+            def send(*args: object, **given: object) -> None:
+                if next(calls) == 3:
+                    raise BusError("Kafka does not keep up")
+                original(*args, **given)
+
+            producer.send = send
+            return producer
+
+    shed = [metrics.FRAMES_SHED.labels("producer", "cam", reason) for reason in ("bus-error", "bus-slow")]
+    before = [counter._value.get() for counter in shed]
+    bus = Flaky()
+    with capture_logs() as logs, serving(bus, store, site(cam=write_clip(tmp_path / "a.mp4", 40, 20))):
+        time.sleep(2)
+    found = sent(bus)["cam"]
+    lost = [counter._value.get() - was for counter, was in zip(shed, before, strict=True)]
+
+    assert lost[0] == 1
+    assert lost[1] >= 8  # one second's pause at 20 frames per second, of which the outbox holds 8
+    missing = found[-1].seq + 1 - len(found)
+    assert missing == sum(lost)
+    assert found[3].seq == 3 + missing  # the oldest went, the newest came through
+    assert [line["reason"] for line in logs if line["event"] == "frame not sent"] == ["Kafka does not keep up"]

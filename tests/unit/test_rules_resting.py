@@ -96,6 +96,11 @@ def test_a_suitcase_in_a_persons_hand_is_no_obstacle() -> None:
     assert {change.incident for change in changes} == {"person-on-lane"}
 
 
+def test_a_box_around_the_whole_road_is_no_obstacle() -> None:
+    """YOLO11n was seen to call an empty road a clock."""
+    assert play(15, lambda t: thing("clock", 0.4, 0.95, width=0.7, height=0.6)) == []
+
+
 def test_a_weak_flickering_box_is_no_obstacle() -> None:
     assert play(20, still("chair", 0.35, 0.7, score=0.31)) == []
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from services.analyzer.motion import coverage
+from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView
@@ -10,6 +10,8 @@ from shared.catalogue import NOT_OBSTACLES, PERSONS, VEHICLES
 
 # Higher than for vehicles: the 80 classes hold many things that a patch of asphalt resembles for a moment.
 _MIN_SCORE = 0.35
+# A box of more than this share of the picture is the road itself, taken for something by the detector.
+_MAX_AREA = 0.15
 # A thing that lies this far inside the box of a vehicle or person is carried by it.
 _CARRIED = 0.5
 
@@ -24,7 +26,7 @@ class ObstacleOnLane(RestingRule):
 
 
 def _is_obstacle(track: TrackView, scene: Scene) -> bool:
-    if track.label in NOT_OBSTACLES:
+    if track.label in NOT_OBSTACLES or box_area(track.box) > _MAX_AREA:
         return False
     return not any(
         other.label in VEHICLES | PERSONS and coverage(track.box, other.box) >= _CARRIED for other in scene.tracks

@@ -1,0 +1,75 @@
+"""A frame's detections depend on the frame alone: not on its batch, its neighbours' shape or the threads (ADR 5)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from services.detector.backends.torch import TorchBackend
+from services.detector.stage import Decoded, DetectorStage
+from services.detector.weights import find_weights
+from services.producer import read_once
+from shared.messages import Detections, FrameRef
+from shared.site import Camera
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def stage(shared_dir: Path) -> DetectorStage:
+    return DetectorStage(TorchBackend(find_weights("yolo11n-coco"), device="cpu", threads=2))
+
+
+@pytest.fixture(scope="module")
+def decoded(stage: DetectorStage, shared_dir: Path) -> list[Decoded]:
+    camera = Camera(id="highway", source=str(shared_dir / "clips" / "highway.mp4"), fps=1)
+    return [stage.decode(frame) for frame in read_once(camera)][:8]
+
+
+def detect(stage: DetectorStage, items: list[Decoded]) -> list[Detections]:
+    refs = [
+        FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
+        for item in items
+    ]
+    return stage.detect(items, refs)
+
+
+def test_batches_of_any_size_give_the_same_bytes(stage: DetectorStage, decoded: list[Decoded]) -> None:
+    together = detect(stage, decoded)
+    assert sum(len(item.objects) for item in together) > 50
+    for size in (1, 2, 3, 4):
+        apart = [row for at in range(0, len(decoded), size) for row in detect(stage, decoded[at : at + size])]
+        assert [row.to_bytes() for row in apart] == [row.to_bytes() for row in together], size
+
+
+def test_one_thread_gives_the_same_bytes_as_two(stage: DetectorStage, decoded: list[Decoded]) -> None:
+    two = detect(stage, decoded)
+    torch.set_num_threads(1)
+    try:
+        one = detect(stage, decoded)
+    finally:
+        torch.set_num_threads(2)
+    assert [row.to_bytes() for row in one] == [row.to_bytes() for row in two]
+
+
+def test_cameras_of_other_shapes_in_the_batch_change_nothing(
+    stage: DetectorStage, decoded: list[Decoded], shared_dir: Path
+) -> None:
+    portrait = Camera(id="handheld", source=str(shared_dir / "clips" / "takeoff-handheld.mp4"), fps=1)
+    others = [stage.decode(frame) for frame in read_once(portrait)][:4]
+    mixed = [item for pair in zip(decoded[:4], others, strict=True) for item in pair]
+    rows = detect(stage, mixed)
+    assert [row.to_bytes() for row in rows[0::2]] == [row.to_bytes() for row in detect(stage, decoded[:4])]
+    assert [row.to_bytes() for row in rows[1::2]] == [row.to_bytes() for row in detect(stage, others)]
+
+
+def test_requested_feature_maps_come_with_the_boxes(stage: DetectorStage, decoded: list[Decoded]) -> None:
+    """Heads and the obstacle memory will read these: (N, C, h, w) of the named layers, of the same pass."""
+    batch = np.stack([item.picture for item in decoded[:2]])
+    output = stage.backend.forward(batch, features=[4, 6])
+    assert {layer: array.shape[0] for layer, array in output.features.items()} == {4: 2, 6: 2}
+    assert output.features[4].shape[2:] == (batch.shape[1] // 8, batch.shape[2] // 8)
+    plain = stage.backend.forward(batch)
+    assert plain.features == {}
+    assert (plain.boxes[0].xyxy == output.boxes[0].xyxy).all()
