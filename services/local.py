@@ -31,6 +31,8 @@ from shared.telemetry.logs import logger
 
 # Decoded frames that wait per source: two batches, so that the model never waits for the reader.
 _READ_AHEAD = 16
+# Batches handed out per core: one in work, two that wait, so that no core waits for the oldest to be collected.
+_IN_FLIGHT = 3
 # Batches that the writer may be behind; more would only hide that it is the slowest.
 _WRITE_BEHIND = 2
 # There is no bus here, so a frame has no address in a log.
@@ -55,7 +57,7 @@ def run_pipeline(
     *,
     run: str | None = None,
     start_ns: int = 0,
-    batch: int = 2,
+    batch: int = 3,
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:
     """Run every camera's source once, from start to end.
@@ -63,7 +65,7 @@ def run_pipeline(
     Args:
         cameras: with the sources to read; zones and rules come from the site.
         start_ns: UTC ns of each source's first frame.
-        batch: frames in one forward pass; two pictures stay in the cache of one core.
+        batch: frames in one forward pass; three pictures stay in the cache of one core.
         on_frame: called with the camera's id after each frame, for a progress bar.
 
     Returns:
@@ -98,7 +100,7 @@ def run_pipeline(
 
             for items in _batches(merged, batch):
                 running.append((items, workers.submit(stage.infer, items)))
-                if len(running) > stage.backend.parallel:
+                if len(running) > _IN_FLIGHT * stage.backend.parallel:
                     collect()
             while running:
                 collect()

@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.site import Camera, Site
 
 # Per core; larger batches leave its cache. A GPU takes the configured batch.
-_CPU_BATCH = 2
+_CPU_BATCH = 3
 # A plain log line per this share of the work, where no terminal shows a bar.
 _PLAIN_STEP = 0.1
 

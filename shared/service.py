@@ -4,9 +4,11 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterable
 from types import FrameType
 
-from shared.exceptions import StoreError
+from shared.bus.base import Consumer, Partition, Record
+from shared.exceptions import OwnershipLostError, StoreError
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry.health import Health, HealthServer
@@ -72,3 +74,16 @@ class Heartbeat:
         self._thread.join(timeout=10)
         if self._server:
             self._server.close()
+
+
+def commit_batch(consumer: Consumer, batch: Iterable[Record], service: str) -> None:
+    """Commit past every message of a batch, which is in order per partition.
+
+    A partition that went to another member in the meantime is no error: its messages come again there, and what
+    they give is idempotent.
+    """
+    offsets: dict[Partition, int] = {(record.topic, record.partition): record.offset + 1 for record in batch}
+    try:
+        consumer.commit(offsets)
+    except OwnershipLostError as error:
+        logger(service).info("partition went to another worker; it repeats the batch", detail=str(error))

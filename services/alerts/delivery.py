@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 from services.alerts.lifecycle import AlertEvent
 from services.alerts.routing import concerns
@@ -91,17 +92,13 @@ def serve_sink(bus: Bus, config: SinkConfig, sink: Sink, stop: threading.Event) 
 
 def _consume(bus: Bus, config: SinkConfig, sink: Sink, stop: threading.Event) -> None:
     """Poll one → deliver → (dead letter) → commit."""
-    consumer = bus.consumer([topics.ALERTS], group=group_of(sink))
-    producer = bus.producer()
-    try:
+    # A member that is made but not closed would hold its share of the alerts back for a minute.
+    with closing(bus.producer()) as producer, closing(bus.consumer([topics.ALERTS], group=group_of(sink))) as consumer:
         while not stop.is_set():
             # One at a time: polling keeps the membership, and a delivery may take most of a minute.
             for record in consumer.poll(1, timeout_s=0.5):
                 if _handle(record, config, sink, producer, stop):
                     _commit(consumer, record)
-    finally:
-        consumer.close()
-        producer.close()
 
 
 def _handle(record: Record, config: SinkConfig, sink: Sink, producer: Producer, stop: threading.Event) -> bool:

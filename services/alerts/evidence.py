@@ -1,7 +1,7 @@
 """The picture that an operator judges an alert by: the deciding frame with the box drawn."""
 
-import os
 from pathlib import Path
+from uuid import uuid4
 
 import cv2
 
@@ -24,9 +24,10 @@ def draw_snapshot(jpeg: bytes, incident: Incident) -> bytes:
     colour = _COLOURS[incident.severity]
     line = max(2, round(height / 270))
     x1, y1, x2, y2 = incident.box
+    # Around the object, but within the picture: what reaches beyond an edge is marked along the edge.
     corners = (
-        (round(x1 * width) - line, round(y1 * height) - line),
-        (round(x2 * width) + line, round(y2 * height) + line),
+        (max(round(x1 * width) - line, line), max(round(y1 * height) - line, line)),
+        (min(round(x2 * width) + line, width - 1 - line), min(round(y2 * height) + line, height - 1 - line)),
     )
     cv2.rectangle(picture, *corners, _BLACK, line + 2, cv2.LINE_AA)
     cv2.rectangle(picture, *corners, colour, line, cv2.LINE_AA)
@@ -67,8 +68,11 @@ class EvidenceStore:
         """
         picture = self._folder / f"{alert_id}.jpg"
         if not picture.exists():
-            # Two instances may work on one alert for a moment during a rebalance.
-            partial = self._folder / f".{alert_id}.{os.getpid()}.partial"
-            partial.write_bytes(jpeg)
-            partial.replace(picture)
+            # Two instances may work on one alert for a moment during a rebalance, and in containers both are process 1.
+            partial = self._folder / f".{alert_id}.{uuid4().hex}.partial"
+            try:
+                partial.write_bytes(jpeg)
+                partial.replace(picture)
+            finally:
+                partial.unlink(missing_ok=True)  # half a picture would help to fill the disk
         return f"evidence/{alert_id}.jpg"

@@ -8,15 +8,18 @@ from datetime import datetime
 from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from pydantic import TypeAdapter, ValidationError
 
 from shared.clock import from_rfc3339, to_rfc3339
 from shared.exceptions import PoisonMessageError
-from shared.messages import Alert, Evidence, Incident
+from shared.messages import Alert, Evidence, Incident, IncidentId, Ns
 
 CONTENT_TYPE = JSONFormat.CONTENT_TYPE
 # Names the JSON Schema of `data`; docs/schemas/alert.schema.json.
 DATA_SCHEMA = "urn:wayside:schema:alert:1"
 _TYPE = "wayside.alert."
+_ALERT_ID: TypeAdapter[str] = TypeAdapter(IncidentId)
+_TIME: TypeAdapter[int] = TypeAdapter(Ns)
 # What the SDK raises on JSON that is no CloudEvent, from a list at the top to brackets nested too deeply.
 _NOT_AN_EVENT = (BaseCloudEventException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -68,7 +71,15 @@ class AlertEvent:
             if moment is None or not kind.startswith(_TYPE):
                 raise PoisonMessageError("bad-schema", f"not an alert's CloudEvent: type {kind[:80]!r}, time {moment}")
             alert = Alert.from_bytes(json.dumps(event.get_data()).encode())
-            return cls(event.get_id(), kind.removeprefix(_TYPE), from_rfc3339(moment.isoformat()), alert)
+            # The id goes into the webhooks' headers; one that another program made up could not be sent.
+            identity = f"{_ALERT_ID.validate_python(alert.alert_id)}.{alert.revision}"
+            if event.get_id() != identity:
+                raise PoisonMessageError("bad-schema", f"the event of this alert has the id {identity}")
+            time = _TIME.validate_python(from_rfc3339(moment.isoformat()))
+            return cls(identity, kind.removeprefix(_TYPE), time, alert)
+        except ValidationError as error:  # its own text has several lines
+            text = error.errors(include_url=False)[0]["msg"]
+            raise PoisonMessageError("bad-schema", f"alert id or time: {text}") from None
         except _NOT_AN_EVENT as error:
             raise PoisonMessageError("bad-schema", f"no CloudEvent of an alert: {error}") from None
 

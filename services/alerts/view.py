@@ -39,7 +39,8 @@ class AlertLog:
             if not records:
                 metrics.ERRORS.labels(SERVICE, "alerts-unread").inc()
                 logger(SERVICE).error("the end of the alerts topic was not reached", waited_s=_IDLE_S)
-                self._read |= ends
+                # Up to where it was reached it stays: some partitions were read beyond these ends meanwhile.
+                self._read |= {partition: max(end, self._read.get(partition, 0)) for partition, end in ends.items()}
             for record in records:
                 self._read[(record.topic, record.partition)] = record.offset + 1
                 if record.value is None:

@@ -16,6 +16,9 @@ from shared.telemetry.logs import logger
 SERVICE = "alerts"
 # Kafka counts partitions in 32 and offsets in 64 bits.
 _PARTITIONS, _OFFSETS = range(2**31), range(2**63)
+# Escapes and the event's envelope make an alert up to six times as long as its incident, and the bus takes 8 MiB;
+# an alert that it refuses would end the service at each start. An honest incident has 1 KB.
+_MOST_BYTES = 1 << 20
 
 
 class Worker:
@@ -31,6 +34,8 @@ class Worker:
             BusError: it could not be stored.
         """
         try:
+            if len(record.value or b"") > _MOST_BYTES:
+                raise PoisonMessageError("too-large", f"an incident of {len(record.value or b'')} bytes")
             incident = Incident.from_bytes(record.value)
         except PoisonMessageError as error:
             bury(self._producer, SERVICE, record, error)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from services.analyzer.stage import CameraAnalyzer
 from shared import topics
-from shared.bus.base import Bus, Consumer, Partition, Producer, Record
+from shared.bus.base import Bus, Partition, Producer, Record
 from shared.deadletters import bury
-from shared.exceptions import OwnershipLostError, PoisonMessageError
+from shared.exceptions import PoisonMessageError
 from shared.messages import Detections, Incident
-from shared.service import Heartbeat
+from shared.service import Heartbeat, commit_batch
 from shared.settings import Settings
 from shared.site import Site
 from shared.store import Store
@@ -38,7 +38,7 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
             if batch:
                 worker.process(batch)
                 producer.flush()
-                _commit(consumer, batch)
+                commit_batch(consumer, batch, SERVICE)
             health.beat(detail=f"{worker.cameras} cameras")
             if time.monotonic() >= next_lag:
                 metrics.CONSUMER_LAG.labels(topics.ANALYZER_GROUP, topics.DETECTIONS).set(
@@ -112,11 +112,3 @@ class _Worker:
         self._analyzers[key] = known  # at the end: dicts keep the order, so the first is the longest quiet
         self._partition_of[key] = (record.topic, record.partition)
         return known
-
-
-def _commit(consumer: Consumer, batch: Sequence[Record]) -> None:
-    offsets: dict[Partition, int] = {(record.topic, record.partition): record.offset + 1 for record in batch}
-    try:
-        consumer.commit(offsets)
-    except OwnershipLostError as error:
-        logger(SERVICE).info("partition went to another worker; it repeats the batch", detail=str(error))

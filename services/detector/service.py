@@ -8,12 +8,12 @@ from services.detector.backends.torch import TorchBackend
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.weights import find_weights
 from shared import topics
-from shared.bus.base import Bus, Consumer, Partition, Producer, Record
+from shared.bus.base import Bus, Consumer, Producer, Record
 from shared.deadletters import bury
-from shared.exceptions import OwnershipLostError, PoisonMessageError, StoreError
+from shared.exceptions import PoisonMessageError, StoreError
 from shared.frames import Frame, frame_ref
 from shared.messages import Detections
-from shared.service import Heartbeat
+from shared.service import Heartbeat, commit_batch
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import metrics
@@ -51,7 +51,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event) -> 
             batch = gather(consumer, settings.batch, settings.batch_wait_ms / 1000)
             if batch:
                 worker.process(batch)
-                _commit(consumer, batch)
+                commit_batch(consumer, batch, SERVICE)
             health.beat(detail=f"{stage.backend.version} on {stage.backend.device_name}")
             if time.monotonic() >= next_lag:
                 metrics.CONSUMER_LAG.labels(topics.DETECTOR_GROUP, topics.FRAMES).set(
@@ -152,13 +152,3 @@ class _Worker:
             if not self._store_down:
                 logger(SERVICE).warning("latest result not stored", error=str(error))
             self._store_down = True
-
-
-def _commit(consumer: Consumer, batch: Sequence[Record]) -> None:
-    offsets: dict[Partition, int] = {}
-    for record in batch:
-        offsets[record.topic, record.partition] = record.offset + 1
-    try:
-        consumer.commit(offsets)
-    except OwnershipLostError as error:
-        logger(SERVICE).info("partition went to another worker; it repeats the batch", detail=str(error))

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from services.alerts.delivery import serve_sink
+from services.alerts.evidence import EvidenceStore
 from services.alerts.lifecycle import AlertEvent
 from services.alerts.service import serve
 from shared import topics
@@ -114,7 +116,8 @@ def live(bus: MemoryBus, store: Store, data: Path, crash_at: int | None) -> tupl
     wire, stop = Tripwire(crash_at), threading.Event()
     wired = wire.wrap(store, "put_alert", "rebuild_alerts", "alerts_whole")
     try:
-        serve(WiredBus(bus, wire, stop), wired, site(), Settings(data=data), stop)  # type: ignore[arg-type]
+        with patch("services.alerts.service.EvidenceStore", lambda folder: wire.wrap(EvidenceStore(folder), "put")):
+            serve(WiredBus(bus, wire, stop), wired, site(), Settings(data=data), stop)  # type: ignore[arg-type]
     except CrashError:
         return True, wire.steps
     return False, wire.steps

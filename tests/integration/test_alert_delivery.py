@@ -5,14 +5,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.alerts.delivery import Deliveries, await_delivery, deliver
+from services.alerts.delivery import Deliveries, await_delivery, deliver, group_of, serve_sink
 from services.alerts.lifecycle import AlertEvent
 from services.alerts.sinks import Sink, jsonl
 from shared import topics
+from shared.bus.base import Producer
 from shared.bus.memory import MemoryBus
+from shared.exceptions import BusError
 from shared.messages import DeadLetter
 from shared.site import JsonLinesSink, WebhookSink
 from tests.alerting import Receiver, event, read_all, site, until
@@ -99,3 +102,62 @@ def test_a_sink_with_a_bug_does_not_die_in_silence(
     with pytest.raises(ZeroDivisionError):
         until(deliveries.check, "the failure shows")
     deliveries.close()
+
+
+def test_a_foreign_event_in_the_alerts_topic_goes_to_the_dead_letters_and_the_sinks_go_on(
+    bus: MemoryBus, tmp_path: Path
+) -> None:
+    path, made = tmp_path / "alerts.jsonl", event("a1")
+    foreign = [
+        made.to_bytes().replace(b'"id": "a1.0"', text)
+        for text in (b'"id": "\\ud800"', b'"id": "a1.0\\r\\nx: y"', b'"id": "a2.0"')
+    ]
+    assert made.to_bytes() not in foreign
+    producer = bus.producer()
+    for value in [*foreign, made.to_bytes()]:
+        producer.send(topics.ALERTS, value, key="a1", timestamp_ms=0)
+    with Receiver(OK) as receiver:
+        configured = site(
+            JsonLinesSink(type="jsonl", path=path), WebhookSink(type="webhook", url=receiver.url, secret="s3cret")
+        )
+        deliveries = Deliveries(bus, configured)
+        await_delivery(bus, configured, threading.Event())
+        deliveries.check()
+        deliveries.close()
+    assert (lines(path), receiver.ids) == (["a1.0"], ["a1.0"])
+    letters = [DeadLetter.from_bytes(record.value) for record in read_all(bus, topics.DEAD_LETTERS)]
+    assert [letter.reason for letter in letters] == ["bad-schema"] * 6, "three for each sink"
+
+
+class Stumbling:
+    """A bus whose first producer cannot be made."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus, self.failed = bus, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def producer(self) -> Producer:
+        if not self.failed:
+            self.failed = True
+            raise BusError("the bus is away for a moment")
+        return self._bus.producer()
+
+
+def test_a_bus_that_fails_at_the_start_leaves_no_member_behind_that_keeps_alerts(
+    bus: MemoryBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.alerts.delivery._BUS_WAIT_S", 0.05)
+    publish(bus, *(event(f"a{number}") for number in range(24)))
+    config = JsonLinesSink(type="jsonl", path=tmp_path / "alerts.jsonl")
+    sink, stop, stumbling = jsonl.Sink(config.path), threading.Event(), Stumbling(bus)
+    thread = threading.Thread(target=serve_sink, args=(stumbling, config, sink, stop))
+    thread.start()
+    try:
+        until(lambda: bus.lag(group_of(sink), topics.ALERTS) == 0, "every alert is delivered", 5)
+    finally:
+        stop.set()
+        thread.join(5)
+    assert stumbling.failed
+    assert len(set(lines(config.path))) == 24

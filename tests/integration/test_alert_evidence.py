@@ -1,5 +1,7 @@
 """Evidence pictures in a folder: whole, relative, and never changed."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,25 @@ def test_a_write_that_fails_half_way_leaves_no_picture(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         store.put("a1", b"picture")
     monkeypatch.undo()
-    assert not (tmp_path / "evidence" / "a1.jpg").exists()
+    assert list((tmp_path / "evidence").iterdir()) == [], "nor half a one"
     store.put("a1", b"picture")
     assert [path.name for path in (tmp_path / "evidence").iterdir()] == ["a1.jpg"]
+
+
+def test_two_instances_may_store_one_picture_at_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have the same process id: in containers both are process 1."""
+    written, real = threading.Barrier(2, timeout=5), Path.write_bytes
+
+    def slow(path: Path, data: bytes) -> int:
+        count = real(path, data)
+        written.wait()
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", slow)
+    with ThreadPoolExecutor(2) as pool:
+        stored = [pool.submit(EvidenceStore(tmp_path).put, "a1", b"picture") for _ in range(2)]
+        assert {future.result() for future in stored} == {"evidence/a1.jpg"}
+    assert [path.name for path in (tmp_path / "evidence").iterdir()] == ["a1.jpg"]
+    assert (tmp_path / "evidence" / "a1.jpg").read_bytes() == b"picture"

@@ -65,6 +65,27 @@ def test_a_date_in_retry_after_is_honoured() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("-7", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 2027 99999999999999999999:59:59 GMT", None),
+    ],
+)
+def test_a_retry_after_that_is_no_time_is_passed_over(value: str, seconds: float | None) -> None:
+    with Receiver((503, {"retry-after": value})) as receiver:
+        sink = webhook.Sink(receiver.url, None)
+        with pytest.raises(DeliveryError) as caught:
+            sink.deliver(event())
+        sink.close()
+    assert (caught.value.retryable, caught.value.retry_after_s) == (True, seconds)
+
+
+@pytest.mark.parametrize(
     ("status", "retryable"),
     [(302, True), (400, False), (401, False), (404, False), (408, True), (410, False), (425, True), (429, True),
      (500, True), (503, True)],

@@ -127,6 +127,18 @@ def test_an_alert_goes_out_without_a_picture_when_the_frame_is_gone_or_no_pictur
     assert list((tmp_path / "evidence").iterdir()) == []
 
 
+def test_an_incident_too_large_for_an_alert_goes_to_the_dead_letters_and_the_service_goes_on(
+    bus: MemoryBus, store: Store, tmp_path: Path
+) -> None:
+    huge = incident("a1", label="ф" * 1_500_000)  # 3 MB that would become 9 MB, and the bus takes 8 MiB
+    with served(bus, store, site(), tmp_path):
+        put_incidents(bus, [huge, incident("a2", label="\x01" * 150_000, camera="\x01" * 20_000)])
+        until(lambda: judged(bus), "both are judged")
+    assert [event.id for event in events(bus)] == ["a2.0"]
+    (letter,) = [DeadLetter.from_bytes(record.value) for record in read_all(bus, topics.DEAD_LETTERS)]
+    assert (letter.reason, letter.key, letter.size) == ("too-large", "a1", len(huge.to_bytes()))
+
+
 class CountingStore(Store):
     """Tells which instance has shown how much."""
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from services.alerts.lifecycle import AlertBook
 from services.alerts.view import AlertLog, RedisView
 from shared import topics
-from shared.bus.base import Bus
+from shared.bus.base import Bus, Record
 from shared.bus.memory import MemoryBus
 from shared.exceptions import StoreError
 from shared.messages import Alert
@@ -54,7 +54,7 @@ def test_a_flushed_redis_is_filled_again(bus: MemoryBus, store: Store, redis_url
         before = store.alerts()
         client.flushall()
         assert store.alerts() == []
-        until(lambda: store.alerts_whole(), "the view is whole again")
+        until(lambda: store.alerts_whole(), "the view is whole again", 5.0)
         assert store.alerts() == before
     client.close()
 
@@ -142,3 +142,32 @@ def test_tombstones_and_foreign_events_in_the_topic_are_passed_over(bus: MemoryB
     producer.send(topics.ALERTS, event.to_bytes(), key="a1", timestamp_ms=0)
     assert len(log.catch_up()) == 1, "only what is new"
     log.close()
+
+
+class Gapped:
+    """A topic: partition 0 ends at 5 without any messages left, partition 1 is read beyond the end that it had."""
+
+    def __init__(self) -> None:
+        self.ends, self.empty_polls = {0: 5, 1: 2}, 0
+        self._left = [Record(topics.ALERTS, 1, offset, 0, "a1", None) for offset in range(4)]
+
+    def consumer(self, names: list[str], *, group: str | None) -> "Gapped":
+        return self
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        return self.ends
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        found, self._left = self._left, []
+        self.empty_polls += not found
+        return found
+
+
+def test_a_partition_whose_end_cannot_be_reached_is_waited_for_once() -> None:
+    bus = Gapped()
+    log = AlertLog(bus)  # type: ignore[arg-type]
+    log.catch_up()
+    assert bus.empty_polls == 1
+    bus.ends = {0: 5, 1: 4}
+    log.catch_up()
+    assert bus.empty_polls == 1, "all that there is was read before"

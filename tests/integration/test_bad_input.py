@@ -63,7 +63,7 @@ def test_a_duplicate_camera_id_is_refused(tmp_path: Path) -> None:
 def test_a_text_file_named_mp4_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_text("this is no video\n" * 100)
     done = wayside("run", "--site", str(site_file(tmp_path)), "--out", str(tmp_path / "out"))
-    assert "clip.mp4: is no video" in the_line(done)
+    assert "clip.mp4: not a video" in the_line(done)
 
 
 @pytest.mark.redis

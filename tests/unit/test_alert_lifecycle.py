@@ -134,6 +134,9 @@ def _event(**changes: object) -> bytes:
     return json.dumps({**json.loads(made.to_bytes()), **changes}).encode()
 
 
+_DATA = json.loads(_event())["data"]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -158,12 +161,21 @@ def _event(**changes: object) -> bytes:
         (_event(data="{}"), "bad-schema"),
         (_event(data={"alert_id": "a1"}), "bad-schema"),
         (_event(data=None, data_base64="%"), "bad-schema"),
+        (_event(id="\ud800"), "bad-schema"),
+        (_event(id="a1.0\r\nx-forged: yes"), "bad-schema"),
+        (_event(id="a2.0"), "bad-schema"),
+        (_event(time="0900-01-01T00:00:00Z"), "bad-schema"),
+        (_event(time="0001-01-01T00:00:00+14:00"), "bad-schema"),
+        (_event(time="9999-12-31T23:59:59-14:00"), "bad-schema"),
+        (_event(id=".0", data={**_DATA, "alert_id": ""}), "bad-schema"),
+        (_event(id="a b.0", data={**_DATA, "alert_id": "a b"}), "bad-schema"),
     ],
 )
 def test_what_is_no_alert_event_is_poison(value: bytes | None, reason: str) -> None:
     with pytest.raises(PoisonMessageError) as caught:
         AlertEvent.from_bytes(value)
     assert caught.value.reason == reason
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,42 @@ def test_the_box_is_drawn_around_the_object_in_the_colour_of_its_severity() -> N
     assert np.abs(inside.astype(int) - 90).max() <= 12, "the object itself stays visible"
 
 
+def _painted(picture: np.ndarray) -> np.ndarray:
+    """Where the colour of critical is, (H, W) bool."""
+    red, green, blue = (picture[..., channel].astype(int) for channel in range(3))
+    return (red > 150) & (np.maximum(green, blue) < 110)
+
+
+@pytest.mark.parametrize(
+    ("box", "left", "top", "right", "bottom"),
+    [
+        ((0.4, 0.6, 0.6, 0.8), 126, 106, 194, 146),  # 2 pixels outside 128, 108, 192, 144
+        ((0.0, 0.6, 0.5, 0.8), 2, 106, 162, 146),  # at the left edge
+        ((0.5, 0.6, 1.0, 0.8), 158, 106, 317, 146),  # at the right edge
+        ((0.4, 0.5, 0.6, 0.75), 126, 88, 194, 137),
+    ],
+)
+def test_each_side_of_the_box_is_where_the_object_ends(
+    box: tuple[float, ...], left: int, top: int, right: int, bottom: int
+) -> None:
+    painted = _painted(decode_jpeg(draw_snapshot(grey_jpeg(), incident(box=box))))
+    row, column = (top + bottom) // 2, (left + right) // 2
+    xs, ys = np.flatnonzero(painted[row]), np.flatnonzero(painted[top + 8 :, column]) + top + 8
+    assert abs(xs.min() - left) <= 2, xs
+    assert abs(xs.max() - right) <= 2, xs
+    assert abs(ys.max() - bottom) <= 2, ys
+    assert painted[top, right - 4 : right].any(), "the upper side"
+    assert xs.size <= 12, "two lines and nothing between them"
+
+
+def test_what_fills_the_picture_is_marked_along_its_edges() -> None:
+    painted = _painted(decode_jpeg(draw_snapshot(grey_jpeg(), incident(box=(0, 0, 1, 1)))))
+    assert painted[60:150, :5].any(axis=1).mean() > 0.9, "left"
+    assert painted[60:150, -5:].any(axis=1).mean() > 0.9, "right"
+    assert painted[:5, 250:310].any(axis=0).mean() > 0.9, "top, right of the name"
+    assert painted[-5:, 250:310].any(axis=0).mean() > 0.9, "foot, right of the place"
+
+
 def test_name_and_place_stand_on_the_picture() -> None:
     before = decode_jpeg(grey_jpeg()).astype(int)
     after = decode_jpeg(draw_snapshot(grey_jpeg(), incident())).astype(int)

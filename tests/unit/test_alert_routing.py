@@ -63,14 +63,23 @@ def test_names_are_stable_distinct_and_without_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "secret"), [("http://[::1", None), (HOOK, "whsec_"), (HOOK, "whsec_s3cret!"), (HOOK, "whsec_ünï")]
-)
+    ("url", "secret"),
+    [("http://[::1", None), ("http://", None), ("http:///hook", None), ("http://hooks.example:0/", None),
+     ("http://user:hunter2@hooks.example:65536/T0KEN", None),
+     (HOOK, ""), (HOOK, "whsec_"), (HOOK, "whsec_s3cret!"), (HOOK, "whsec_ünï")],
+)  # fmt: skip
 def test_a_sink_that_cannot_work_says_so_at_once_and_in_one_line(url: str, secret: str | None) -> None:
     with pytest.raises(ConfigError) as caught:
         Sink(url, secret)
     text = str(caught.value)
     assert "\n" not in text
     assert not any(word in text for word in ("hunter2", "T0KEN", "s3cret"))
+
+
+def test_a_secret_that_is_empty_is_refused_where_the_site_has_it() -> None:
+    """Else an environment variable that was never filled in would switch the signature off."""
+    with pytest.raises(ConfigError, match="is empty"):
+        open_sinks([WebhookSink(type="webhook", url=HOOK, secret=SecretStr(""))])
 
 
 def test_a_delivery_ends_before_the_group_gives_the_alert_to_another_instance() -> None:

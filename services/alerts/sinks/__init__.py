@@ -51,4 +51,4 @@ def open_sinks(configs: Iterable[SinkConfig]) -> list[tuple[SinkConfig, Sink]]:
 def _open(config: SinkConfig) -> Sink:
     if isinstance(config, JsonLinesSink):
         return jsonl.Sink(config.path)
-    return webhook.Sink(config.url, config.secret.get_secret_value() if config.secret else None)
+    return webhook.Sink(config.url, config.secret.get_secret_value() if config.secret is not None else None)

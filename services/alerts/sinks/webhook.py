@@ -24,6 +24,9 @@ _NOTICE_S = 0.1
 # Refusals that a later attempt may turn into an acceptance.
 _RETRY_STATUS = frozenset({408, 425, 429})
 _PREFIX = "whsec_"
+# httpx accepts larger ones, and connecting fails with an error that is not its own.
+_PORTS = range(1, 65536)
+_MALFORMED = "sinks: the url of a webhook is malformed; http(s)://HOST[:PORT]/PATH"
 
 
 class Sink:
@@ -32,7 +35,7 @@ class Sink:
     The path and query of a webhook's URL are often its password, so messages name only scheme, host and port.
 
     Raises:
-        ConfigError: the URL is malformed, or the secret starts with `whsec_` and is not base64.
+        ConfigError: the URL is malformed, or the secret is empty, or starts with `whsec_` and is not base64.
     """
 
     def __init__(self, url: str, secret: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -40,9 +43,11 @@ class Sink:
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL:
-            raise ConfigError("sinks: the url of a webhook is malformed; http(s)://HOST[:PORT]/PATH") from None
+            raise ConfigError(_MALFORMED) from None
+        if not target.host or (target.port is not None and target.port not in _PORTS):
+            raise ConfigError(_MALFORMED)
         self._url, self._place = target, f"{target.scheme}://{target.netloc.decode()}"
-        self._signer = Webhook(_key(secret, self._place)) if secret else None
+        self._signer = Webhook(_key(secret, self._place)) if secret is not None else None
         self._timeout_s = timeout_s
         self._aborted = threading.Event()
         # The synchronous client bounds each read, not the whole: a receiver that drips bytes would hold it for ever.
@@ -103,6 +108,8 @@ class Sink:
 
 def _key(secret: str, place: str) -> bytes:
     """The signing key: `whsec_` and base64, as the scheme writes secrets, or the bytes of any other text."""
+    if not secret:  # as an environment variable that was never filled in would have it
+        raise ConfigError(f"sinks: the secret of the webhook at {place} is empty; leave it out to send unsigned")
     if not secret.startswith(_PREFIX):
         return secret.encode()
     text = secret.removeprefix(_PREFIX).rstrip("=")
@@ -123,5 +130,5 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: a number that no date holds
         return None
