@@ -1,10 +1,12 @@
 """A frame's detections depend on the frame alone: not on its batch, its neighbours' shape or the threads (ADR 5)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from ultralytics.models import YOLO
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.stage import Decoded, DetectorStage
@@ -62,6 +64,33 @@ def test_cameras_of_other_shapes_in_the_batch_change_nothing(
     rows = detect(stage, mixed)
     assert [row.to_bytes() for row in rows[0::2]] == [row.to_bytes() for row in detect(stage, decoded[:4])]
     assert [row.to_bytes() for row in rows[1::2]] == [row.to_bytes() for row in detect(stage, others)]
+
+
+def test_threads_with_inputs_of_different_shapes_do_not_disturb_each_other(
+    stage: DetectorStage, decoded: list[Decoded], shared_dir: Path
+) -> None:
+    """As `wayside run` does with cameras of several shapes."""
+    handheld = Camera(id="handheld", source=str(shared_dir / "clips" / "takeoff-handheld.mp4"), fps=1)
+    others = [stage.decode(frame) for frame in read_once(handheld)][:4]
+    assert others[0].letterbox.shape != decoded[0].letterbox.shape
+    alone = [[row.to_bytes() for row in detect(stage, items)] for items in (decoded[:4], others)]
+    with ThreadPoolExecutor(2, initializer=stage.backend.join_parallel) as pool:
+        for _ in range(5):
+            rows = pool.map(lambda items: [row.to_bytes() for row in detect(stage, items)], (decoded[:4], others))
+            assert list(rows) == alone
+
+
+def test_a_model_with_two_heads_gives_boxes_too(tmp_path: Path, stage: DetectorStage, decoded: list[Decoded]) -> None:
+    """YOLO26 ends in a head without NMS beside the usual one; untrained weights of it are enough here."""
+    YOLO("yolo26n.yaml").save(tmp_path / "dual.pt")
+    backend = TorchBackend(tmp_path / "dual.pt", device="cpu", min_score=0.0)
+    boxes = backend.forward(np.stack([item.picture for item in decoded[:2]])).boxes
+    width = decoded[0].letterbox.shape[1]
+    for found in boxes:
+        assert 100 < len(found.scores) <= 300
+        centres = (found.xyxy[:, :2] + found.xyxy[:, 2:]) / 2
+        assert ((centres > -width) & (centres < 2 * width)).all()
+        assert (found.classes < 80).all()
 
 
 def test_requested_feature_maps_come_with_the_boxes(stage: DetectorStage, decoded: list[Decoded]) -> None:

@@ -1,8 +1,9 @@
 """Frames/s of `wayside run` against the raw model forward and a plain Ultralytics `track` loop.
 
 All use the same weights, input size, number of threads and clip, and take turns, so that a drift of the machine
-meets each. The raw forward runs on prepared tensors; nothing else is in its time. It is timed with every thread
-on one batch (of 1 and of 4), and with one single-threaded forward per core, as `wayside run` does it.
+meets each. The raw forward runs on prepared tensors; nothing else is in its time. It is timed on the model as
+Ultralytics loads and fuses it, and on Wayside's (channels last, oneDNN): with every thread on one batch, and with one
+single-threaded forward per core, as `wayside run` does it.
 """
 
 import argparse
@@ -12,12 +13,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 from ultralytics.models import YOLO
 from ultralytics.utils import torch_utils
 
@@ -65,11 +67,15 @@ def measure(rounds: int, imgsz: int) -> Table:
     backend = TorchBackend(weights)
     stage = DetectorStage(backend, imgsz=imgsz)
     pictures = [stage.decode(frame).picture for frame in read_once(camera)]
-    single, quad, pair = (_tensors(backend, pictures[:_RAW_FRAMES], batch) for batch in (1, 4, 2))
+    single, triple = (_tensors(backend, pictures[:_RAW_FRAMES], batch) for batch in (1, 3))
+    loaded: Any = YOLO(str(weights)).model
+    as_loaded = loaded.fuse(verbose=False).eval().to(backend.device)
+    plain = [tensor.float().contiguous() for tensor in single]
     contestants: dict[str, Callable[[], int]] = {
-        "raw forward, all threads, batch 1": lambda: _raw_forward(backend, single),
-        "raw forward, all threads, batch 4": lambda: _raw_forward(backend, quad),
-        "raw forward, one per core, batch 2": lambda: _raw_parallel(backend, pair),
+        "raw forward as loaded, batch 1": lambda: _raw_forward(as_loaded, plain),
+        "raw forward, batch 1": lambda: _raw_forward(backend.network, single),
+        "raw forward, batch 3": lambda: _raw_forward(backend.network, triple),
+        "raw forward, one per core, batch 3": lambda: _raw_parallel(backend, triple),
         "wayside run": lambda: _wayside(site, camera, stage),
         "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
     }
@@ -81,7 +87,7 @@ def measure(rounds: int, imgsz: int) -> Table:
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            torch.set_num_threads(threads)
+            torch.set_num_threads(threads)  # a contestant may have changed it
             start = time.perf_counter()
             frames = contestant()
             rates[name].append(frames / (time.perf_counter() - start))
@@ -112,14 +118,14 @@ def _tensors(backend: TorchBackend, pictures: list[NDArray[np.uint8]], batch: in
 def _raw_parallel(backend: TorchBackend, tensors: list[Tensor]) -> int:
     shares = [tensors[number :: backend.parallel] for number in range(backend.parallel)]
     with ThreadPoolExecutor(backend.parallel, initializer=backend.join_parallel) as pool:
-        return sum(pool.map(lambda share: _raw_forward(backend, share), shares))
+        return sum(pool.map(lambda share: _raw_forward(backend.network, share), shares))
 
 
 @torch.inference_mode()
-def _raw_forward(backend: TorchBackend, tensors: list[Tensor]) -> int:
+def _raw_forward(network: nn.Module, tensors: list[Tensor]) -> int:
     for tensor in tensors:
-        backend.network(tensor)
-    if backend.device.type == "cuda":
+        network(tensor)
+    if tensors[0].is_cuda:
         torch.cuda.synchronize()
     return sum(len(tensor) for tensor in tensors)
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_convert
 from ultralytics.models import YOLO
+from ultralytics.nn.modules import Detect
+from ultralytics.utils.tal import make_anchors
 
 from services.detector.backends.base import Boxes, Output
 from services.detector.weights import version_of
@@ -38,6 +40,20 @@ class OneDnnConv2d(nn.Conv2d):
         return torch.mkldnn_convolution(input, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 
+class ThreadSafeDetect(Detect):
+    """Ultralytics's head without its memory of the last input's anchors.
+
+    That memory is written and read again in each pass, so two threads with inputs of different shapes would take
+    each other's anchors.
+    """
+
+    def _get_decode_boxes(self, x: dict[str, Any]) -> Tensor:
+        anchors, strides = make_anchors(x["feats"], self.stride, 0.5)  # type: ignore[no-untyped-call]
+        boxes: Tensor = self.decode_bboxes(self.dfl(x["boxes"]), anchors.transpose(0, 1).unsqueeze(0), x.get("angle"))
+        scaled: Tensor = boxes * strides.transpose(0, 1)
+        return scaled
+
+
 class TorchBackend:
     """An Ultralytics detection model; implements `Backend`.
 
@@ -61,13 +77,19 @@ class TorchBackend:
         self._local = threading.local()
         try:
             model: Any = YOLO(str(weights), task="detect").model
+            if getattr(model.model[-1], "end2end", False):
+                model.model[-1].end2end = False  # of a dual head the half that gives every anchor, as `_select` needs
             network: Any = model.fuse(verbose=False).eval()
         except (RuntimeError, OSError, EOFError, AttributeError, TypeError, KeyError, ModuleNotFoundError) as error:
             raise ModelError(f"{weights}: cannot be loaded as YOLO weights: {str(error).splitlines()[0]}") from None
         network.requires_grad_(False)
         if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             _use_onednn(network)
+        if type(network.model[-1]) is Detect:
+            network.model[-1].__class__ = ThreadSafeDetect
+        # Pictures come with their channels last, and both oneDNN and the tensor cores are fastest so.
         self.network = network.to(self.device, torch.float16 if self._half else torch.float32)
+        self.network.to(memory_format=torch.channels_last)
         self.labels = [str(network.names[index]) for index in range(len(network.names))]
         self.stride = int(max(network.stride))
         self.version = version_of(weights)
@@ -89,7 +111,7 @@ class TorchBackend:
             if len(inputs) >= _MAX_INPUTS:
                 inputs.clear()
             kind = torch.float16 if self._half else torch.float32
-            inputs[shape] = torch.empty(shape, dtype=kind, device=self.device)
+            inputs[shape] = torch.empty(shape, dtype=kind, device=self.device, memory_format=torch.channels_last)
         return inputs[shape]
 
     def join_parallel(self) -> None:
