@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
+from services.analyzer.state import plain
 from shared.catalogue import Severity
 from shared.clock import NS, incident_id
 from shared.messages import Incident
@@ -68,6 +71,11 @@ class Hysteresis:
     lost_ns: int
 
 
+_STATE: TypeAdapter[tuple[list[OpenIncident], tuple[str, int, int]]] = TypeAdapter(
+    tuple[list[OpenIncident], tuple[str, int, int]]
+)
+
+
 class IncidentBook:
     """The open incidents of one type on one camera."""
 
@@ -79,6 +87,14 @@ class IncidentBook:
         self._hysteresis, self._same_place = hysteresis, same_place
         self._open: list[OpenIncident] = []
         self._last_start: tuple[str, int, int] = ("", -1, 0)
+
+    def state(self) -> JsonValue:
+        """The open incidents, and what the next id depends on, as plain JSON data; see `Rule.state`."""
+        return plain(_STATE, (self._open, self._last_start))
+
+    def restore(self, value: JsonValue) -> None:
+        """Go on from a `state()`; see `Rule.restore`."""
+        self._open, self._last_start = _STATE.validate_python(value)
 
     def step(self, scene: Scene, claims: Sequence[Claim]) -> list[Incident]:
         """Take one frame's claims; returns the changes of this frame in a fixed order."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from pydantic import JsonValue
+
 from services.analyzer.scene import Scene, TrackView
 from shared.catalogue import CATALOGUE, Severity
 from shared.clock import to_ns
@@ -37,6 +39,17 @@ class Rule(Protocol):
 
     def step(self, scene: Scene) -> list[Incident]:
         """Take one frame; returns the incidents that changed on it."""
+
+    def state(self) -> JsonValue:
+        """All that further frames depend on, as plain JSON data: it survives `json.dumps` and `loads` unchanged
+        (Python writes a float so that it reads back as the same number)."""
+
+    def restore(self, value: JsonValue) -> None:
+        """Go on from the `state()` of a rule of the same type, site and camera, as if it had been this one.
+
+        Raises:
+            ValueError: the value is no such state (pydantic's ValidationError is one).
+        """
 
 
 def watches_for(site: Site, camera: Camera, incident: str) -> dict[str, Watch]:

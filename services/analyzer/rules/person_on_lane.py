@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import coverage
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import BoxTuple, Scene, TrackView
+from services.analyzer.state import plain
 from shared.catalogue import PERSONS, ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
@@ -34,6 +37,11 @@ class _Presence:
     score_sum: float
 
 
+_STATE: TypeAdapter[tuple[list[tuple[int, _Presence]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, _Presence]], JsonValue]
+)
+
+
 class PersonOnLane:
     """Opens when a person has been in watched zones for the time; one incident however many lanes are crossed."""
 
@@ -58,6 +66,16 @@ class PersonOnLane:
         for key in stale:
             del self._present[key]
         return self._book.step(scene, claims)
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, (list(self._present.items()), self._book.state()))
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        present, book = _STATE.validate_python(value)
+        self._present = dict(present)
+        self._book.restore(book)
 
     def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
         presence = self._present.setdefault(track.track_id, _Presence(now, now, 0, 1, 0.0))

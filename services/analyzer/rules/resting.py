@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from pydantic import JsonValue
+
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watches, watched_zone
@@ -43,6 +45,14 @@ class RestingRule:
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
         return self._book.step(scene, [claim for track in scene.tracks if (claim := self._claim(track, scene))])
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return self._book.state()
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        self._book.restore(value)
 
     def _claim(self, track: TrackView, scene: Scene) -> Claim | None:
         rested = scene.captured_at - track.rest_since

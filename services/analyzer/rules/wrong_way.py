@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Scene, TrackView
+from services.analyzer.state import plain
 from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
@@ -28,6 +31,11 @@ _SAME_PLACE_IOU = 0.1
 class _Travel:
     since: int
     last: int
+
+
+_STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, _Travel]], JsonValue]
+)
 
 
 class WrongWay:
@@ -56,6 +64,16 @@ class WrongWay:
         for key in stale:
             del self._travels[key]
         return self._book.step(scene, claims)
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, (list(self._travels.items()), self._book.state()))
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        travels, book = _STATE.validate_python(value)
+        self._travels = dict(travels)
+        self._book.restore(book)
 
     def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
         travel = self._travels.setdefault(track.track_id, _Travel(now, now))
