@@ -25,10 +25,10 @@ REST_GROWTH = 1.25
 LEAVE_NS = int(0.8 * NS)
 # A rest of this length is worth remembering when its track leaves; what moves rests for a few frames at most.
 REMEMBER_NS = NS
-# Another track takes the rest over: within 10 s when the first was lost there (hidden by a lorry, missed), but
+# Another track takes the rest over: within 12 s when the first was lost there (hidden by a lorry, missed), but
 # only within 2 s when it was seen to leave. A passing car that takes the track along uncovers the stopped one
 # sooner than that; in a queue the next car needs longer to move up.
-LOST_NS = 10 * NS
+LOST_NS = 12 * NS
 DEPARTED_NS = 2 * NS
 # Velocity is measured over this time: long against box jitter, short against a vehicle's manoeuvre.
 VELOCITY_NS = NS

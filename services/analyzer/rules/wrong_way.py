@@ -11,7 +11,6 @@ from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.state import plain
-from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -19,12 +18,15 @@ from shared.messages import Incident
 _MIN_SPEED = 0.4
 # Travel within 60 degrees of the opposite direction; a lane change is far from that.
 _MAX_COSINE = -0.5
-# The travel may be interrupted for this long by a displaced box without starting again.
-_GAP_NS = int(0.4 * NS)
+# The travel may be interrupted for this long by displaced and missed boxes without starting again: of ten frames
+# a second half may be missed, in runs of up to seven.
+_GAP_NS = int(0.8 * NS)
 _MIN_SCORE = 0.3
 # Turned round: 2 s without wrong travel. Lost: it has left the picture or is hidden.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=4 * NS)
 _SAME_PLACE_IOU = 0.1
+# A vehicle that was hidden reappears on a new track up to this many sizes further per second.
+_REACH = 4.0
 
 
 @dataclass(slots=True)
@@ -53,12 +55,7 @@ class WrongWay:
         claims = []
         for track in scene.tracks:
             watch = watched_zone(track, self._watches)
-            if (
-                watch
-                and track.label in ROAD_VEHICLES
-                and track.score >= _MIN_SCORE
-                and _is_against(track, watch, scene)
-            ):
+            if watch and track.score >= _MIN_SCORE and _is_against(track, watch, scene):
                 claims.append(self._claim(track, watch, scene.captured_at))
         stale = [key for key, travel in self._travels.items() if scene.captured_at - travel.last > _GAP_NS]
         for key in stale:
@@ -78,7 +75,8 @@ class WrongWay:
     def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
         travel = self._travels.setdefault(track.track_id, _Travel(now, now))
         travel.last = now
-        return Claim(track, watch.zone.id, watch.severity, travel.since, now - travel.since >= watch.after_ns)
+        opens = now - travel.since >= watch.after_ns and watch.may_open(now)
+        return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
 
 
 def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
@@ -94,4 +92,8 @@ def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
 
 
 def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
-    return box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU
+    if box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU:
+        return True
+    elapsed = (now - item.last_seen) / NS
+    reach = (1 + _REACH * elapsed) * max(item.size, claim.track.size)
+    return elapsed > 0 and math.dist(item.ground, claim.track.ground) <= reach
