@@ -15,8 +15,8 @@ from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
 
-# Left the lane: 2 s beside it. Lost: 5 s hidden by a passing vehicle or missed.
-_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=5 * NS)
+# Left the lane: 2 s beside it. Lost: 12 s hidden or missed; a lorry that crawls past hides a person for 5 to 10 s.
+_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=12 * NS)
 # A gap in the detections shorter than this does not restart the presence.
 _GAP_NS = NS
 # Share of the frames on which it was detected: a detector that misses every second one at random stays above.

@@ -22,8 +22,8 @@ _MAX_COSINE = -0.5
 # a second half may be missed, in runs of up to seven.
 _GAP_NS = int(0.8 * NS)
 _MIN_SCORE = 0.3
-# Turned round: 2 s without wrong travel. Lost: it has left the picture or is hidden.
-_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=4 * NS)
+# Turned round: 2 s without wrong travel. Lost: 8 s; a lorry hides what passes it for less.
+_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=8 * NS)
 _SAME_PLACE_IOU = 0.1
 # A vehicle that was hidden reappears on a new track up to this many sizes further per second.
 _REACH = 4.0
