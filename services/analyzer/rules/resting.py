@@ -55,7 +55,8 @@ class RestingRule:
         return self._book.step(scene, self._claims(scene))
 
     def _claims(self, scene: Scene) -> list[Claim]:
-        return [claim for track in scene.tracks if (claim := self._claim(track, scene))]
+        resting = [track for track in scene.tracks if scene.captured_at - track.rest_since >= _HOLD_NS]
+        return [claim for track in resting if (claim := self._claim(track, scene))]
 
     def _concerns(self, track: TrackView, scene: Scene) -> bool:
         return True
@@ -73,8 +74,6 @@ class RestingRule:
 
     def _claim(self, track: TrackView, scene: Scene) -> Claim | None:
         rested = scene.captured_at - track.rest_since
-        if rested < _HOLD_NS:
-            return None
         watch = watched_zone(track, self._watches)
         counts = watch is not None or any(other.concerns(track.label) for other in self._watches.values())
         if not counts or not self._concerns(track, scene):
