@@ -107,6 +107,10 @@ class IncidentBook:
         """The first open incident of a zone."""
         return next((item for item in self._open if item.zone == zone), None)
 
+    def follows(self, track_id: int) -> bool:
+        """Whether an open incident has this track."""
+        return any(track_id in item.track_ids for item in self._open)
+
     def step(self, scene: Scene, claims: Sequence[Claim]) -> list[Incident]:
         """Take one frame's claims; returns the changes of this frame in a fixed order."""
         changes: list[Incident] = []

@@ -40,6 +40,20 @@ def test_a_car_that_stops_with_followers_behind_it_is_one_stopped_vehicle_in_tim
     assert [change.change for change in of(changes, "congestion")] == ["opened"]
 
 
+def test_a_follower_that_moves_up_to_the_place_of_the_head_is_a_new_incident() -> None:
+    def moving_up(y: float, at_s: float) -> Mover:
+        return lambda t: thing("car", 0.35, y + 0.075 * min(max(0.0, t - at_s), 2.0))
+
+    changes = of(
+        play(60, leaving(0.6, 30.0), moving_up(0.45, 30.5), moving_up(0.3, 31.0), moving_up(0.15, 31.5)),
+        "stopped-vehicle",
+    )
+    assert [change.change for change in changes] == ["opened", "closed", "opened"]
+    assert changes[1].ended_at is not None
+    assert changes[1].ended_at / NS == pytest.approx(30.0, abs=2.0)
+    assert changes[2].detected_at / NS == pytest.approx(42.0, abs=2.5)
+
+
 def test_the_tail_of_a_jam_that_leaves_the_picture_is_congestion_alone() -> None:
     changes = play(120, *JAM)
     assert [(change.incident, change.change) for change in changes] == [("congestion", "opened")]

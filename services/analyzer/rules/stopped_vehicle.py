@@ -10,15 +10,19 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.incidents import Claim
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.parked import ParkedCars
 from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView
+from shared.clock import NS
 from shared.messages import Incident
 
 # Far cars of 15 px score 0.3 to 0.5; a lamp post that is taken for a vehicle now and then stays below.
 _MIN_SCORE = 0.3
+# As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
+_MOVES_UP_NS = 6 * NS
 
 _STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue]] = TypeAdapter(tuple[JsonValue, JsonValue, JsonValue])
 
@@ -49,6 +53,15 @@ class StoppedVehicle(RestingRule):
         super().restore(book)
         self._queues.restore(queues)
         self._parked.restore(parked)
+
+    def _claims(self, scene: Scene) -> list[Claim]:
+        """Who waited and moves up to the place of a head that has driven on does not continue its incident."""
+        return [
+            claim
+            for claim in super()._claims(scene)
+            if self._book.follows(claim.track.track_id)
+            or not self._queues.waited(claim.track, scene.captured_at, _MOVES_UP_NS)
+        ]
 
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
