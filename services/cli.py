@@ -212,9 +212,28 @@ def evaluate(
 @app.command()
 def check(site: Annotated[Path, typer.Argument(help="Site file.")]) -> None:
     """Validate a site file and say what it watches."""
-    from services.check import describe
+    from services.check import calibration, describe
 
-    Console().print(describe(load_site(site)), highlight=False)
+    loaded = load_site(site)
+    Console().print(describe(loaded), highlight=False)
+    for line in calibration(loaded):
+        Console().print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def grid(
+    camera: Annotated[str, typer.Argument(help="Id of a camera with a `ground:`.")],
+    site: SiteOption = None,
+    out: Annotated[Path, typer.Option("--out", help="Picture to write.")] = Path("grid.jpg"),
+    image: Annotated[Path | None, typer.Option("--image", help="A picture of the camera; else its source's.")] = None,
+    step: Annotated[float | None, typer.Option("--step", help="Metres between lines.", min=0.01)] = None,
+) -> None:
+    """Draw the metre grid of a camera's calibration on its picture, for a person to judge."""
+    from services.grid import run_grid
+
+    settings = _settings(site=site)
+    said = run_grid(load_site(settings.site), camera, out, image, step)
+    Console().print(said, highlight=False, soft_wrap=True)
 
 
 @app.command()
