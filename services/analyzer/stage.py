@@ -6,9 +6,10 @@ import numpy as np
 
 from services.analyzer.motion import MotionMemory, Observation
 from services.analyzer.rules import build_rules
-from services.analyzer.scene import Point, Scene, TrackView
+from services.analyzer.scene import Scene, TrackView
+from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
-from services.analyzer.zones import RoadPlane, ZoneMap
+from services.analyzer.zones import ZoneMap
 from shared.clock import NS
 from shared.messages import DetectedObject, Detections, Incident, TrackedObject, Tracks
 from shared.site import Camera, Site
@@ -35,14 +36,18 @@ class CameraAnalyzer:
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
         self._zones = ZoneMap(camera)
-        self._plane = RoadPlane(camera.ground) if camera.ground else None
+        self._plane = camera.ground.plane() if camera.ground else None
         self._last: tuple[int, int] | None = None
         self._start()
 
     def _start(self) -> None:
+        self._follow_anew()
+        self._rules = build_rules(self._site, self._camera)
+
+    def _follow_anew(self) -> None:
         self._tracker = CameraTracker()
         self._motion = MotionMemory()
-        self._rules = build_rules(self._site, self._camera)
+        self._speeds = SpeedMeter(self._plane) if self._plane else None
 
     def step(self, detections: Detections) -> Analysis:
         """Take the detections of one frame, in the order of the log."""
@@ -56,8 +61,7 @@ class CameraAnalyzer:
                     return Analysis(None, [], "late")
                 self._start()
             elif now - last_time > _GAP_RESET_NS:
-                self._tracker = CameraTracker()
-                self._motion = MotionMemory()
+                self._follow_anew()
         self._last = (now, offset)
         scene, tracks = self._look(detections)
         return Analysis(tracks, [incident for rule in self._rules for incident in rule.step(scene)])
@@ -69,6 +73,7 @@ class CameraAnalyzer:
         aspect = detections.width / detections.height
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)
+        speeds = self._kmh(observations, aspect, now)
         zones = self._zones.of(np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4))
         views = tuple(
             TrackView(
@@ -84,9 +89,11 @@ class CameraAnalyzer:
                 rest_score=motion.rest_score,
                 rest_seen=motion.rest_seen,
                 velocity=motion.velocity,
-                speed_kmh=self._speed_kmh(seen, motion.velocity, aspect),
+                speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
             )
-            for (item, match), seen, inside, motion in zip(pairs, observations, zones, motions, strict=True)
+            for (item, match), seen, inside, motion, kmh in zip(
+                pairs, observations, zones, motions, speeds, strict=True
+            )
         )
         scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views)
         return scene, self._message(detections, views)
@@ -101,7 +108,7 @@ class CameraAnalyzer:
             width=detections.width,
             height=detections.height,
             objects=[
-                TrackedObject.model_construct(
+                TrackedObject(  # the validating constructor is compiled; `model_construct` is Python and slower
                     track_id=view.track_id,
                     label=view.label,
                     score=view.score,
@@ -114,14 +121,11 @@ class CameraAnalyzer:
             ],
         )
 
-    def _speed_kmh(self, seen: Observation, velocity: Point | None, aspect: float) -> float | None:
-        if self._plane is None or velocity is None:
-            return None
-        x, y = seen.ground[0] / aspect, seen.ground[1]
-        step = 0.1  # seconds: short enough that the perspective does not change along the way
-        ahead = (x + velocity[0] * seen.size * step / aspect, y + velocity[1] * seen.size * step)
-        here, there = self._plane.metres(np.array([(x, y), ahead]))
-        return round(float(np.hypot(*(there - here))) / step * 3.6, 1)
+    def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:
+        if self._speeds is None:
+            return [None] * len(observations)
+        points = [(seen.ground[0] / aspect, seen.ground[1]) for seen in observations]
+        return self._speeds.update([seen.track_id for seen in observations], points, now)
 
 
 def _observation(item: DetectedObject, track_id: int, aspect: float) -> Observation:
