@@ -6,4 +6,4 @@ from training.bench import analyzer, machine, pipeline
 
 if __name__ == "__main__":
     machine.show()
-    sys.exit(pipeline.main() or analyzer.main())
+    sys.exit(pipeline.main() or analyzer.main([]))

@@ -96,13 +96,13 @@ def analyse(messages: list[bytes], *, library_filter: bool = False) -> int:
     return written
 
 
-def main() -> int:
-    """Run the benchmark and print its table; exit code 0."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmark and print its table; exit code 0. `argv` is the command line's when not given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="print where the time goes instead")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     messages = stream(arguments.frames)
     if arguments.profile:
         with cProfile.Profile() as profile:
