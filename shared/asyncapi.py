@@ -59,6 +59,12 @@ CHANNELS: dict[str, Channel] = {
         "alert id",
         ("alerts",),
     ),
+    topics.CHECKPOINTS: Channel(
+        "checkpoint",
+        "The analyzer's state of one partition of detections, with the offset that it is true for.",
+        "detections/<partition>",
+        ("analyzer",),
+    ),
     topics.DEAD_LETTERS: Channel(
         "dead-letter",
         "A message that could not be processed, with the reason and where it lay.",
@@ -109,6 +115,8 @@ def kept(spec: TopicSpec) -> str:
     >>> kept(TopicSpec("frames", 12, retention_s=21600, retention_bytes=1 << 30))
     '6 h, at most 1 GiB per partition'
     """
+    if spec.latest_only:
+        return "the last message of each key, for ever"
     if spec.compact:
         return "at least the last message of each key, for ever"
     parts = []

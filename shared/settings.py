@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         gt=0,
         description="detector: a live frame older than this is shed, oldest first; none to keep all",
     )
+    checkpoint_s: float = Field(
+        5.0, ge=0, le=300, description="analyzer: seconds of work that a crash repeats at most; 0 for one batch"
+    )
     latest_expiry_s: int = Field(30, ge=1, description="detector: life of the latest result in Redis")
 
     console_host: str = Field("127.0.0.1", description="console: address to listen on")

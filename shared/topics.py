@@ -7,6 +7,7 @@ DETECTIONS = "detections"
 TRACKS = "tracks"
 INCIDENTS = "incidents"
 ALERTS = "alerts"
+CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
 
 HOUR = 3600
@@ -24,6 +25,8 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
     # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
     TopicSpec(ALERTS, PARTITIONS, compact=True),
+    # One key per partition of detections; the last message is the state that a new owner resumes from.
+    TopicSpec(CHECKPOINTS, PARTITIONS, compact=True, latest_only=True),
     TopicSpec(DEAD_LETTERS, 1, retention_s=14 * DAY, retention_bytes=1 << 30),
 )
 

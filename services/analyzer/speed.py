@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.state import plain
 from shared.clock import NS
 from shared.plane import RoadPlane
 
@@ -23,6 +24,10 @@ LEAST_NS = WINDOW_NS // 2
 _JUMP_MPS = 100.0
 # A track unseen for as long starts anew.
 _FORGET_NS = 2 * NS
+
+_STATE: TypeAdapter[list[tuple[int, deque[tuple[int, float, float]]]]] = TypeAdapter(
+    list[tuple[int, deque[tuple[int, float, float]]]]
+)
 
 
 class SpeedMeter:
@@ -64,13 +69,12 @@ class SpeedMeter:
         return _kmh(path) if now - path[0][0] >= LEAST_NS else None
 
     def state(self) -> JsonValue:
-        """Plain JSON; `restore` goes on from it exactly."""
-        return [[track, [list(place) for place in path]] for track, path in self._paths.items()]
+        """All that further frames depend on, as plain JSON data; see `Rule.state`."""
+        return plain(_STATE, list(self._paths.items()))
 
-    def restore(self, state: JsonValue) -> None:
-        """Go on where `state` was taken."""
-        assert isinstance(state, list)
-        self._paths = {track: deque((time, x, y) for time, x, y in path) for track, path in state}  # type: ignore
+    def restore(self, value: JsonValue) -> None:
+        """Go on from a `state()`; see `Rule.restore`."""
+        self._paths = dict(_STATE.validate_python(value))
 
 
 def _kmh(path: deque[tuple[int, float, float]]) -> float:

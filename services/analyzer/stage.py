@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.analyzer.motion import MotionMemory, Observation
-from services.analyzer.rules import build_rules
+from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
@@ -30,6 +31,16 @@ class Analysis:
     ignored: str | None = None
 
 
+class _State(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    last: tuple[int, int] | None
+    tracker: JsonValue
+    motion: JsonValue
+    speeds: JsonValue = None
+    rules: dict[str, JsonValue]
+
+
 class CameraAnalyzer:
     """Tracker, motion and rules of one camera in one run."""
 
@@ -44,10 +55,71 @@ class CameraAnalyzer:
         self._follow_anew()
         self._rules = build_rules(self._site, self._camera)
 
-    def _follow_anew(self) -> None:
-        self._tracker = CameraTracker()
+    def _follow_anew(self, first_id: int = 0) -> None:
+        self._tracker = CameraTracker(first_id)
         self._motion = MotionMemory()
         self._speeds = SpeedMeter(self._plane) if self._plane else None
+
+    def state(self) -> JsonValue:
+        """All that further frames depend on, as plain JSON data; see `Rule.state`."""
+        rules = {rule.incident: rule.state() for rule in self._rules}
+        last: JsonValue = None if self._last is None else list(self._last)
+        return {
+            "last": last,
+            "tracker": self._tracker.state(),
+            "motion": self._motion.state(),
+            "speeds": None if self._speeds is None else self._speeds.state(),
+            "rules": rules,
+        }
+
+    def restore(self, value: JsonValue) -> list[str]:
+        """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
+
+        The site may have changed since: open incidents live on and close by their own rules, also those of a
+        zone or type that is no longer watched. So no alert stays open because somebody moved a zone.
+
+        Returns:
+            the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds`, or a type of
+            incident.
+
+        Raises:
+            ValueError: no such state; nothing of it can be used.
+        """
+        saved = _State.model_validate(value)
+        tracker = CameraTracker()
+        dropped = [] if tracker.restore(saved.tracker) else ["tracker"]
+        motion = MotionMemory()
+        try:
+            motion.restore(saved.motion)
+        except ValueError:
+            motion = MotionMemory()
+            dropped.append("motion")
+        self._last, self._tracker, self._motion = saved.last, tracker, motion
+        if self._speeds is not None and saved.speeds is not None:
+            try:
+                self._speeds.restore(saved.speeds)
+            except ValueError:
+                dropped.append("speeds")
+        return dropped + self._restore_rules(saved.rules)
+
+    def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
+        dropped = []
+        watched = {rule.incident: rule for rule in build_rules(self._site, self._camera)}
+        for kind in RULES:
+            rule = watched.get(kind.incident) or kind(self._site.site, {})
+            unused = rule.state()
+            if saved.get(kind.incident, unused) == unused:
+                continue
+            try:
+                rule.restore(saved[kind.incident])
+                watched[kind.incident] = rule
+            except ValueError:
+                dropped.append(kind.incident)
+                watched.pop(kind.incident, None)
+        # Those that failed may be half restored, and those that the site no longer watches finish what they began.
+        fresh = {rule.incident: rule for rule in build_rules(self._site, self._camera)}
+        self._rules = [found for kind in RULES if (found := watched.get(kind.incident) or fresh.get(kind.incident))]
+        return dropped
 
     def step(self, detections: Detections) -> Analysis:
         """Take the detections of one frame, in the order of the log."""
@@ -61,7 +133,7 @@ class CameraAnalyzer:
                     return Analysis(None, [], "late")
                 self._start()
             elif now - last_time > _GAP_RESET_NS:
-                self._follow_anew()
+                self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
         return Analysis(tracks, [incident for rule in self._rules for incident in rule.step(scene)])

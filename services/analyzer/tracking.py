@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from trackers import ByteTrackTracker
 from trackers.utils.iou import BaseIoU
 
+from services.analyzer import tracker_state
 from services.analyzer.kalman import EdgeFilter
 from shared.geometry import iou
 from shared.messages import DetectedObject
@@ -40,7 +42,8 @@ class CameraTracker:
         [(0, 'car')]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first_id: int = 0) -> None:
+        """`first_id` is the id of the first track: higher than those that open incidents remember."""
         self._tracker = ByteTrackTracker(
             # The library counts its buffer in frames at 30 per second and converts to time.
             lost_track_buffer=round(_LOST_S * 30),
@@ -51,8 +54,36 @@ class CameraTracker:
             state_estimator_class=EdgeFilter,
             iou=_Iou(),
         )
+        self._tracker._next_track_id = first_id
         self._votes: dict[int, defaultdict[str, float]] = {}
         self._seen_s: dict[int, float] = {}
+
+    @property
+    def next_id(self) -> int:
+        """The id that the next track will get."""
+        return int(self._tracker._next_track_id)
+
+    def state(self) -> JsonValue:
+        """All that further frames depend on, as plain JSON data; see `Rule.state`."""
+        votes: list[JsonValue] = [[key, self._seen_s[key], dict(labels)] for key, labels in self._votes.items()]
+        return {"bytetrack": tracker_state.export(self._tracker), "votes": votes}
+
+    def restore(self, value: JsonValue) -> bool:
+        """Go on from a `state()`.
+
+        Returns:
+            False when it is of another version of the library: then only the ids go on from it.
+
+        Raises:
+            ValueError: no such state.
+        """
+        saved = tracker_state.VOTES.validate_python(value)
+        if not tracker_state.load(self._tracker, saved.bytetrack):
+            return False
+        for track_id, seen_s, labels in saved.votes:
+            self._seen_s[track_id] = seen_s
+            self._votes[track_id] = defaultdict(float, labels)
+        return True
 
     def update(
         self, objects: Sequence[DetectedObject], width: int, height: int, time_s: float

@@ -18,6 +18,8 @@ class TopicSpec:
         retention_s: seconds that messages are kept; None for ever.
         retention_bytes: bytes kept per partition; None without bound.
         compact: keep at least the last message of each key, however old; `retention_*` then do not apply.
+        latest_only: of a compacted topic: nobody wants the messages before the last, so they go soon. Else they are
+            left for a while, so that a reader who is not far behind sees each change.
     """
 
     name: str
@@ -25,6 +27,7 @@ class TopicSpec:
     retention_s: int | None = None
     retention_bytes: int | None = None
     compact: bool = False
+    latest_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,13 @@ class Bus(Protocol):
 
     def read(self, topic: str, partition: int, offset: int) -> Record | None:
         """One message by its address, or None when retention has removed it (or it was never there)."""
+
+    def read_key(self, topic: str, key: str) -> list[Record]:
+        """Every message of one key that is kept, oldest first; reads the key's partition from start to end.
+
+        Raises:
+            BusError: the topic does not exist, or the bus does not answer.
+        """
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next message of each partition will get."""

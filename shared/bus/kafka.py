@@ -11,6 +11,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError, RetriableError, Topi
 
 from shared.bus import kafka_consumer, kafka_producer
 from shared.bus.base import Partition, Record, Start, TopicSpec
+from shared.bus.common import partition_for
 from shared.bus.kafka_producer import reason
 from shared.bus.kafka_settings import (
     REQUEST_MS,
@@ -26,7 +27,7 @@ from shared.exceptions import BusError
 T = TypeVar("T")
 Part = TypeVar("Part", kafka_producer.KafkaProducer, kafka_consumer.KafkaConsumer)
 
-# One picture: a healthy broker answers within milliseconds.
+# One picture, or the next messages of a partition: a healthy broker answers within milliseconds.
 _READ_S = 3.0
 
 
@@ -122,6 +123,30 @@ class KafkaBus:
         messages = found.get(address, [])
         # A later one means that compaction has removed it.
         return kafka_consumer.to_record(messages[0]) if messages and messages[0].offset == offset else None
+
+    def read_key(self, topic: str, key: str) -> list[Record]:
+        """Every message of one key that is kept; see `shared.bus.base.Bus.read_key`."""
+        first, last = self._offsets(topic, OffsetSpec.EARLIEST), self.end_offsets(topic)
+        number = partition_for(key, len(last))
+        address = TopicPartition(topic, number)
+        found: list[Record] = []
+        with self._reading:
+            self._check_open()
+            if self._reader is None:
+                self._reader = self._connect(self._make_reader)
+            try:
+                self._reader.assign([address])
+                self._reader.seek(address, first[number])
+                # The position, not the last offset, says where the end is: compaction may have removed what is there.
+                while self._reader.position(address) < last[number]:
+                    before = self._reader.position(address)
+                    messages = self._reader.poll(timeout_ms=int(_READ_S * 1000)).get(address, [])
+                    if self._reader.position(address) == before:
+                        raise BusError(f"reading {topic}/{number} failed: nothing comes after offset {before}")
+                    found += [record for record in map(kafka_consumer.to_record, messages) if record.key == key]
+            except KafkaError as error:
+                raise BusError(f"reading {topic}/{number} failed: {reason(error)}") from None
+        return found
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next message of each partition will get."""

@@ -43,7 +43,8 @@ FETCH_BYTES = 16 << 20
 
 # What the broker accepts as one batch: the largest message and the batch around it.
 BATCH_LIMIT_BYTES = MAX_MESSAGE_BYTES + (64 << 10)
-_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 _FOR_EVER = -1
 
 
@@ -97,13 +98,22 @@ def topic_configs(spec: TopicSpec) -> dict[str, str]:
 
     Kafka deletes whole segments, so segments are an eighth of what is kept: retention then bites in steps.
     """
-    configs: dict[str, int | str] = {
+    configs: dict[str, int | float | str] = {
         "max.message.bytes": BATCH_LIMIT_BYTES,
         "message.timestamp.type": "CreateTime",
         # A camera whose clock runs ahead must not stop the pipeline: Kafka would refuse more than an hour.
         "message.timestamp.after.max.ms": 2**63 - 1,
     }
-    if spec.compact:
+    if spec.compact and spec.latest_only:
+        configs |= {
+            "cleanup.policy": "compact",
+            # Whoever reads such a topic reads it whole before it can work. Kafka never compacts the segment that it
+            # writes, so a segment is as small as the largest batch allows and is closed after an hour at the latest.
+            "segment.bytes": 2 * BATCH_LIMIT_BYTES,
+            "segment.ms": _HOUR_MS,
+            "min.cleanable.dirty.ratio": 0.2,
+        }
+    elif spec.compact:
         configs |= {
             "cleanup.policy": "compact",
             # A sink that is down for a day still gets each change, and not only the last.

@@ -71,6 +71,13 @@ class MemoryBus:
             found = self._state.log((topic, partition)).read(offset, 1)
             return found[0] if found and found[0].offset == offset else None
 
+    def read_key(self, topic: str, key: str) -> list[Record]:
+        """Every message of one key that is kept; see `shared.bus.base.Bus.read_key`."""
+        with self._state.changed:
+            logs = self._state.logs(topic)
+            log = logs[partition_for(key, len(logs))]
+            return [record for record in log.read(log.start, log.end) if record.key == key]
+
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next message of each partition will get."""
         with self._state.changed:

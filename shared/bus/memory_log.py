@@ -12,6 +12,8 @@ from shared.bus.common import message_bytes
 PARTITION_BYTES = 64 << 20
 # 10,000 alerts of 1 KB: a sink that is this far behind has other troubles.
 KEEP_UNCOMPACTED = 10_000
+# Of a topic of which only the latest messages matter: enough that compaction is not the work of every send.
+_KEEP_LATEST_ONLY = 16
 # Python objects around one message (record, headers, list slots), measured with 8 headers.
 _OBJECT_BYTES = 1000
 
@@ -49,7 +51,8 @@ class Log:
         self._records: list[Record] = []
         self._arrived: list[float] = []
         self._bytes = 0
-        self._compact_at = 2 * limits.keep_uncompacted
+        self._keep = min(limits.keep_uncompacted, _KEEP_LATEST_ONLY) if spec.latest_only else limits.keep_uncompacted
+        self._compact_at = 2 * self._keep
 
     def append(self, key: str | None, value: bytes | None, timestamp_ms: int, headers: Mapping[str, bytes]) -> None:
         """Store one message, then apply retention or compaction."""
@@ -81,10 +84,10 @@ class Log:
 
     def _compact(self) -> None:
         last = {record.key: record.offset for record in self._records}
-        settled = self._records[: len(self._records) - self._limits.keep_uncompacted]
+        settled = self._records[: len(self._records) - self._keep]
         kept = [record for record in settled if last[record.key] == record.offset and record.value is not None]
         self._records = kept + self._records[len(settled) :]
-        self._compact_at = len(self._records) + self._limits.keep_uncompacted
+        self._compact_at = len(self._records) + self._keep
 
     def read(self, offset: int, count: int) -> list[Record]:
         """Up to `count` messages from `offset` on; later ones where compaction has removed some."""

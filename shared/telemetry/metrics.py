@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 # Forward passes take 5 ms (GPU) to 1 s (large batch on a CPU); latencies 20 ms to a minute under overload.
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _LATENCY = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
+_BYTES = tuple(1 << power for power in range(10, 24))  # 1 KiB to 8 MiB, the largest message
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 FRAMES_IN = Counter("wayside_frames_in_total", "Frames taken in", ["service", "camera"])
@@ -35,6 +36,17 @@ ALERT_LATENCY = Histogram(
 )
 CONSUMER_LAG = Gauge("wayside_consumer_lag", "Messages not yet committed", ["group", "topic"])
 TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last frame", ["camera"])
+
+CHECKPOINT_SECONDS = Histogram(
+    "wayside_checkpoint_seconds", "Making and storing the checkpoint of one partition", buckets=_FAST
+)
+CHECKPOINT_BYTES = Histogram("wayside_checkpoint_bytes", "Size of one partition's checkpoint", buckets=_BYTES)
+CHECKPOINT_AGE = Gauge("wayside_checkpoint_age_seconds", "Age of the oldest work that no checkpoint holds yet")
+CHECKPOINT_STATES = Counter(
+    "wayside_checkpoint_states_total",
+    "States of cameras taken from a checkpoint, or parts of one that did not fit",
+    ["outcome", "part"],
+)
 
 INCIDENTS = Counter("wayside_incidents_total", "Changes of incidents", ["incident", "change"])
 ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])

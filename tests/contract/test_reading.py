@@ -100,6 +100,37 @@ def test_a_message_is_read_by_its_address(bus: Bus):
     assert bus.read(topic, 0, 3) == record
 
 
+def test_the_messages_of_one_key_are_read_in_order_and_no_others(bus: Bus):
+    topic = new_topic(bus, 3, compact=True, latest_only=True)
+    assert bus.read_key(topic, "a") == []
+    for turn in range(4):
+        send(bus, topic, *[(key, b"%d" % turn) for key in ("a", "b", "c", "d", "e")], timestamp_ms=turn)
+    for _ in range(2):
+        found = bus.read_key(topic, "c")
+        assert [(record.key, record.value, record.timestamp_ms) for record in found] == [
+            ("c", b"%d" % turn, turn) for turn in range(4)
+        ]
+    assert bus.read(topic, found[-1].partition, found[-1].offset) == found[-1]
+
+
+def test_a_large_partition_is_read_to_its_end(bus: Bus):
+    topic = new_topic(bus, 1, compact=True)
+    send(bus, topic, *[("a" if turn % 3 else "b", bytes(200_000)) for turn in range(60)])
+    assert [record.offset for record in bus.read_key(topic, "a")] == [turn for turn in range(60) if turn % 3]
+
+
+def test_a_group_member_goes_back_to_where_it_seeks_though_more_was_fetched(bus: Bus):
+    topic = new_topic(bus, 1)
+    send(bus, topic, *[("k", b"%d" % i) for i in range(50)])
+    consumer = bus.consumer([topic], group=topic)
+    first = consumer.poll(max_records=1, timeout_s=20)
+    assert [record.offset for record in first] == [0]
+    consumer.commit({(topic, 0): 1})
+    drain(consumer, 49)
+    consumer.seek((topic, 0), 7)
+    assert [record.offset for record in drain(consumer, 43)] == list(range(7, 50))
+
+
 def test_an_address_that_was_never_written_reads_as_none(bus: Bus, topic: str):
     send(bus, topic, ("k", b"v"))
     end = bus.end_offsets(topic)

@@ -96,6 +96,15 @@ def test_memory_compacts_to_the_last_of_each_key_and_leaves_offsets_and_recent_c
     assert bus.end_offsets(topic) == {0: 102}
 
 
+def test_memory_soon_forgets_what_only_the_latest_of_matters():
+    bus = MemoryBus()
+    topic = new_topic(bus, 1, compact=True, latest_only=True)
+    send(bus, topic, ("quiet", b"q"), *[(f"k{i % 4}", b"%d" % i) for i in range(1000)])
+    assert len(drain_all(bus, topic)) <= 5 + 2 * 16
+    assert bus.read_key(topic, "k3")[-1].value == b"999"
+    assert [record.value for record in bus.read_key(topic, "quiet")] == [b"q"]
+
+
 def test_memory_puts_out_a_member_that_does_not_poll():
     now = [0.0]
     bus = MemoryBus(max_poll_s=60, clock=lambda: now[0])
@@ -119,7 +128,7 @@ def test_kafka_topics_carry_retention_and_compaction(kafka: str):
     bus = KafkaBus(kafka)
     bus.ensure_topics(topics.SPECS)
     bus.close()
-    settings = _settings(kafka, topics.FRAMES, topics.INCIDENTS, topics.ALERTS)
+    settings = _settings(kafka, topics.FRAMES, topics.INCIDENTS, topics.ALERTS, topics.CHECKPOINTS)
 
     frames = settings[topics.FRAMES]
     assert frames["cleanup.policy"] == "delete"
@@ -133,6 +142,10 @@ def test_kafka_topics_carry_retention_and_compaction(kafka: str):
     alerts = settings[topics.ALERTS]
     assert alerts["cleanup.policy"] == "compact"
     assert int(alerts["min.compaction.lag.ms"]) == 86_400_000
+    checkpoints = settings[topics.CHECKPOINTS]
+    assert checkpoints["cleanup.policy"] == "compact"
+    assert int(checkpoints["min.compaction.lag.ms"]) == 0
+    assert int(checkpoints["segment.bytes"]) <= 32 << 20  # a new owner reads it all
 
 
 @pytest.mark.kafka

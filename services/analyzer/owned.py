@@ -1,0 +1,128 @@
+"""The cameras of one partition that this worker owns: their analyzers, and the checkpoint of all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.analyzer import checkpoint
+from services.analyzer.stage import Analysis, CameraAnalyzer
+from shared.bus.base import Partition, Record
+from shared.clock import NS
+from shared.exceptions import PoisonMessageError
+from shared.messages import CameraState, Checkpoint, Detections
+from shared.site import Site
+from shared.telemetry import metrics
+from shared.telemetry.logs import logger
+from shared.topics import DAY
+
+_SERVICE = "analyzer"
+# Runs of one camera that are followed at a time; the one that was quiet longest is dropped beyond that.
+_RUNS_PER_CAMERA = 4
+# A replay that was quiet for as long as detections are kept has ended, and so has a camera that the site lost.
+_EXPIRY_NS = 2 * DAY * NS
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One camera in one run: `analyzer` once it had a message here, `saved` while that is its state."""
+
+    touched_at: int
+    analyzer: CameraAnalyzer | None = None
+    saved: str | None = None
+
+
+class OwnedPartition:
+    """State machine of one partition of detections.
+
+    Attributes:
+        next: offset of the first message that is not in the state yet.
+        dirty_since: UTC ns (the worker's clock) of the oldest message that no checkpoint holds; None if all are held.
+    """
+
+    def __init__(
+        self, site: Site, partition: Partition, start: int, saved: Checkpoint | None, clock: Callable[[], int]
+    ):
+        """`start` is the first offset to process; `clock` gives UTC ns."""
+        self._site, self._partition, self._clock = site, partition, clock
+        self.next = start
+        self.dirty_since: int | None = None
+        self._last = (saved.last_key, saved.last_timestamp_ms) if saved else (None, None)
+        self._followed: dict[tuple[str, str | None], _Followed] = {
+            (item.camera, item.run): _Followed(item.touched_at, saved=item.state)
+            for item in (saved.cameras if saved else [])
+        }
+
+    @property
+    def cameras(self) -> set[str]:
+        """The cameras that had a message here."""
+        return {camera for (camera, _), item in self._followed.items() if item.analyzer is not None}
+
+    def step(self, record: Record) -> tuple[Detections, Analysis] | None:
+        """Take the partition's next message; None when the state holds it already.
+
+        Raises:
+            PoisonMessageError: it can never be processed; the partition has moved past it.
+        """
+        if record.offset < self.next:
+            return None
+        self.next, self._last = record.offset + 1, (record.key, record.timestamp_ms)
+        now = self._clock()
+        self.dirty_since = self.dirty_since or now
+        detections = Detections.from_bytes(record.value)
+        item = self._follow(detections)
+        assert item.analyzer is not None
+        item.touched_at, item.saved = now, None
+        return detections, item.analyzer.step(detections)
+
+    def checkpoint(self) -> Checkpoint:
+        """The state as of `next`; it counts as held from now on."""
+        now = self._clock()
+        for key in [key for key, item in self._followed.items() if self._has_ended(key, item, now)]:
+            del self._followed[key]
+        self.dirty_since = None
+        states = []
+        for (camera, run), item in self._followed.items():
+            if item.saved is None:
+                assert item.analyzer is not None
+                item.saved = checkpoint.encode(item.analyzer.state())
+            states.append(CameraState(camera=camera, run=run, touched_at=item.touched_at, state=item.saved))
+        topic, number = self._partition
+        return Checkpoint(
+            topic=topic,
+            partition=number,
+            offset=self.next,
+            last_key=self._last[0],
+            last_timestamp_ms=self._last[1],
+            cameras=checkpoint.fitting(states),
+        )
+
+    def _follow(self, detections: Detections) -> _Followed:
+        key = (detections.camera, detections.run)
+        camera = self._site.camera(detections.camera)
+        if camera is None:
+            raise PoisonMessageError("unknown-camera", f"the site has no camera {detections.camera!r}")
+        item = self._followed.pop(key, None) or _Followed(0)
+        if item.analyzer is None:
+            item.analyzer = CameraAnalyzer(self._site, camera)
+            if item.saved is not None:
+                self._restore(item.analyzer, item.saved, key)
+        runs = [other for other in self._followed if other[0] == detections.camera]
+        if len(runs) >= _RUNS_PER_CAMERA:
+            del self._followed[runs[0]]
+        self._followed[key] = item  # at the end: dicts keep the order, so the first is the longest quiet
+        return item
+
+    def _restore(self, analyzer: CameraAnalyzer, saved: str, key: tuple[str, str | None]) -> None:
+        try:
+            dropped = analyzer.restore(checkpoint.decode(saved))
+            metrics.CHECKPOINT_STATES.labels("restored", "camera").inc()
+        except ValueError as error:
+            dropped = ["camera"]
+            logger(_SERVICE).warning("state not readable", camera=key[0], run=key[1], reason=str(error))
+        for part in dropped:
+            metrics.CHECKPOINT_STATES.labels("dropped", part).inc()
+        if dropped:
+            logger(_SERVICE).warning("part of the state begins anew", camera=key[0], run=key[1], parts=dropped)
+
+    def _has_ended(self, key: tuple[str, str | None], item: _Followed, now: int) -> bool:
+        camera, run = key
+        return now - item.touched_at > _EXPIRY_NS and (run is not None or self._site.camera(camera) is None)

@@ -1,0 +1,127 @@
+"""The analyzer crashes at any operation, again and again: incidents and alerts are those of the undisturbed run."""
+
+import random
+from collections import defaultdict
+from functools import cache
+
+import pytest
+
+from services.alerts.lifecycle import AlertBook
+from services.analyzer.worker import Worker
+from shared import topics
+from shared.bus.base import Bus, Consumer, Record, TopicSpec
+from shared.bus.memory import MemoryBus
+from shared.catalogue import CATALOGUE
+from shared.clock import NS
+from shared.messages import Detections, Incident
+from tests import roadlife
+from tests.crashing import CrashError, CrashingBus, Fuse
+
+# Two partitions for three cameras: two of them share one.
+PARTITIONS = 2
+STREAMS = 6
+SEEDS = 300
+CHUNKS = 10
+
+
+class World:
+    """The bus, its time, and the processes that come and go."""
+
+    def __init__(self, detections: tuple[Detections, ...], seed: int) -> None:
+        self.now = 0.0
+        self.bus = MemoryBus(clock=lambda: self.now)
+        self.bus.ensure_topics([TopicSpec(topics.DETECTIONS, PARTITIONS), *topics.SPECS])
+        self.chance = random.Random(seed)
+        self.site = roadlife.make_site()
+        producer = self.bus.producer()
+        for item in detections:
+            at = item.frame.captured_at // 1_000_000
+            producer.send(topics.DETECTIONS, item.to_bytes(), key=item.camera, timestamp_ms=at)
+
+    def start(self, life: int) -> tuple[Worker, Consumer]:
+        """A process that dies at the `life`-th operation on the bus."""
+        bus: Bus = CrashingBus(self.bus, Fuse(self.chance, life))  # type: ignore[assignment]
+        worker = Worker(bus, bus.producer(), self.site, self.chance.choice([0.0, 1.0, 5.0]), lambda: int(self.now * NS))
+        consumer = bus.consumer([topics.DETECTIONS], group=topics.ANALYZER_GROUP, on_revoked=worker.drop)
+        return worker, consumer
+
+    def step(self, worker: Worker, consumer: Consumer) -> bool:
+        """One turn of the service's loop; False when there was nothing to do."""
+        self.now += self.chance.random()
+        batch = consumer.poll(self.chance.randint(1, 60), timeout_s=0)
+        worker.process(batch, consumer)
+        worker.checkpoint()
+        return bool(batch)
+
+    def incidents(self) -> list[Record]:
+        reader = self.bus.consumer([topics.INCIDENTS], group=None)
+        return reader.poll(1_000_000, timeout_s=0)
+
+
+@cache
+def stream(number: int) -> tuple[Detections, ...]:
+    return tuple(roadlife.stream(number))
+
+
+@cache
+def undisturbed(number: int) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
+    world = World(stream(number), 0)
+    worker, consumer = world.start(-1)
+    while world.step(worker, consumer):
+        pass
+    return told(world.incidents())
+
+
+def told(records: list[Record]) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
+    """Changes by id and revision, and events by id as the alerts service makes them of these messages."""
+    book = AlertBook()
+    changes: dict[tuple[str, int], bytes] = {}
+    events: dict[str, bytes] = {}
+    for record in records:
+        incident = Incident.from_bytes(record.value)
+        same = changes.setdefault((incident.incident_id, incident.revision), record.value or b"")
+        assert same == record.value, "a repeated change differs from the first"
+        event = book.apply(incident, [])
+        if event is not None:
+            assert event.id not in events
+            events[event.id] = event.to_bytes()
+    return changes, events
+
+
+def contiguous(changes: dict[tuple[str, int], bytes]) -> bool:
+    revisions = defaultdict(list)
+    for incident, revision in sorted(changes):
+        revisions[incident].append(revision)
+    return all(found == list(range(len(found))) for found in revisions.values())
+
+
+def test_the_undisturbed_runs_have_incidents_of_every_type_and_state_that_spans_them() -> None:
+    changes = [Incident.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[0].values()]
+    assert {item.incident for item in changes} == set(CATALOGUE)
+    assert {item.change for item in changes} == {"opened", "updated", "closed"}
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_crashes_at_any_operation_change_nothing(chunk: int) -> None:
+    """One process, or two that share the partitions; each death is noticed late, so the dead are zombies too."""
+    crashes = 0
+    for seed in range(chunk, SEEDS, CHUNKS):
+        world = World(stream(seed % STREAMS), seed)
+        # One life has some hundred operations: a message is a send at least.
+        deaths = [world.chance.randint(1, 400) for _ in range(world.chance.randint(1, 5))]
+        team = [world.start(deaths.pop())]
+        if world.chance.random() < 0.4:
+            team.append(world.start(deaths.pop() if deaths else -1))
+        while world.bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS):
+            place = world.chance.randrange(len(team))
+            try:
+                world.step(*team[place])
+            except CrashError:
+                crashes += 1
+                # The group puts out who does not poll: the dead one, and by this time also the one that hangs.
+                world.now += 61
+                team[place] = world.start(deaths.pop() if deaths else -1)
+        changes, events = told(world.incidents())
+        assert (changes, events) == undisturbed(seed % STREAMS), f"seed {seed}"
+        assert contiguous(changes)
+    assert crashes >= SEEDS // CHUNKS

@@ -1,0 +1,83 @@
+"""Synthetic detections of several cameras with incidents of every type, for tests of the whole analyzer."""
+
+import random
+from collections.abc import Iterator
+
+from shared.catalogue import CATALOGUE
+from shared.clock import to_ns
+from shared.messages import DetectedObject, Detections, FrameRef
+from shared.site import Camera, Rule, Site, Zone
+from tests.unit.analyzer_helpers import LANE, LANE_2, SHOULDER, Mover, still, thing, travel
+
+FPS = 4
+SECONDS = 29.0
+CAMERAS = ("north", "south", "apron")
+STAND = Zone(id="stand-7", kind="stand", polygon=[(0.0, 0.0), (0.55, 0.0), (0.55, 1.0), (0.0, 1.0)])
+YARD = Zone(id="yard", kind="restricted", polygon=[(0.55, 0.0), (1.0, 0.0), (1.0, 1.0), (0.55, 1.0)])
+
+
+def make_site() -> Site:
+    """Two cameras at a road and one at a stand; everything opens within 3 s, to keep the streams short."""
+    road = [LANE, LANE_2, SHOULDER]
+    cameras = [Camera(id=name, source="clip.mp4", zones=[STAND, YARD] if name == "apron" else road) for name in CAMERAS]
+    rules = [Rule(incident=name, after_s=min(3.0, min(entry.after_s.values()))) for name, entry in CATALOGUE.items()]
+    return Site(site="test", cameras=cameras, rules=rules)
+
+
+def stream(seed: int, *, start_s: float = 0.0, run: str | None = None) -> Iterator[Detections]:
+    """Detections of all cameras in the order of time; the same for the same seed."""
+    chance = random.Random(seed)
+    casts = {name: _apron(chance) if name == "apron" else _road(chance) for name in CAMERAS}
+    for index in range(round(SECONDS * FPS)):
+        for name in CAMERAS:
+            time_s = index / FPS
+            if chance.random() < 0.03:
+                continue  # a lost frame
+            seen = [item for mover in casts[name] if (item := mover(time_s)) is not None and chance.random() > 0.1]
+            ref = FrameRef(topic="frames", partition=0, offset=index, captured_at=to_ns(start_s + time_s))
+            yield Detections(
+                camera=name, seq=index, run=run, frame=ref, width=1280, height=720, model="test@0", objects=seen
+            )
+
+
+def _road(chance: random.Random) -> list[Mover]:
+    def stays(label: str, x: float, top: float, bottom: float) -> Mover:
+        return still(label, x, chance.uniform(top, bottom), start=chance.uniform(1, 6), end=chance.uniform(10, 16))
+
+    return [
+        stays("car", 0.35, 0.3, 0.9),
+        stays("suitcase", 0.27, 0.3, 0.5),
+        stays("person", 0.45, 0.5, 0.9),
+        stays("cow", 0.24, 0.6, 0.9),
+        stays("truck", 0.9, 0.4, 0.9),
+        travel("car", (0.65, 0.95), (0.0, -0.12), start=chance.uniform(1, 4)),
+        *[_crawling(0.58 + 0.14 * side, 0.25 + 0.22 * row, 9 + row * 0.2) for side in (0, 1) for row in range(3)],
+    ]
+
+
+def _crawling(x: float, y: float, start: float) -> Mover:
+    """One of a queue that creeps for 10 s and then goes."""
+
+    def mover(t: float) -> DetectedObject | None:
+        return thing("car", x, y + 0.004 * (t - start), width=0.1, height=0.12) if start <= t < start + 10 else None
+
+    return mover
+
+
+def _apron(chance: random.Random) -> list[Mover]:
+    arrives, leaves = chance.uniform(1, 3), chance.uniform(12, 15)
+    return [
+        _aircraft(arrives, leaves),
+        still("truck", 0.48, 0.9, start=arrives + 2, end=leaves - chance.uniform(1, 3)),
+        still("person", 0.8, 0.6, start=chance.uniform(1, 8), end=chance.uniform(9, 14)),
+    ]
+
+
+def _aircraft(arrives: float, leaves: float) -> Mover:
+    """Stands at the stand, then rolls off to the right."""
+
+    def mover(t: float) -> DetectedObject | None:
+        x = 0.3 + 0.1 * max(0.0, t - leaves)
+        return thing("airplane", x, 0.7, width=0.3, height=0.3) if t >= arrives and x < 0.85 else None
+
+    return mover
