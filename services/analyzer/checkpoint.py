@@ -77,7 +77,9 @@ def load(bus: Bus, partition: Partition) -> tuple[Checkpoint | None, bool]:
     found = list(_parse(bus.read_key(topics.CHECKPOINTS, _key(partition))))
     end = bus.end_offsets(partition[0]).get(partition[1], 0)
     for checkpoint in sorted(found, key=lambda item: item.offset, reverse=True):
-        if _same_log(bus, checkpoint, end):
+        # An empty one of a log's beginning names no message: it counts only while it is the last word.
+        known = checkpoint.last_timestamp_ms is not None or checkpoint is found[-1]
+        if known and _same_log(bus, checkpoint, end):
             return checkpoint, True
     return (found[-1], False) if found else (None, False)
 
