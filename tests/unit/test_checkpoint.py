@@ -188,6 +188,15 @@ def test_a_replay_that_has_ended_is_forgotten_and_a_quiet_camera_is_not() -> Non
     assert [item.run for item in owned.checkpoint().cameras] == [None]
 
 
+def test_a_camera_of_20_tracks_takes_less_than_20_kb() -> None:
+    site = make_site()
+    stage = CameraAnalyzer(site, site.cameras[0])
+    cars = [still("car", 0.05 + 0.045 * i, 0.3 + 0.03 * (i % 7)) for i in range(20)]
+    play(15, *cars, stage=stage)
+    assert len(stage._tracker._tracker.tracks) == 20
+    assert len(checkpoint.encode(stage.state())) < 20_000
+
+
 def test_of_too_much_state_the_replays_are_left_out() -> None:
     states = [
         CameraState(camera=f"c{i}", run="r" if i % 2 else None, touched_at=0, state="x" * (2 << 20)) for i in range(6)
