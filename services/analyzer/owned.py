@@ -45,7 +45,9 @@ class OwnedPartition:
         self._site, self._partition, self._clock = site, partition, clock
         self.next = start
         self.dirty_since: int | None = None
-        self._last = (saved.last_key, saved.last_timestamp_ms) if saved else (None, None)
+        # Of a checkpoint of another log, which gives no start, only the states are taken over.
+        same = saved is not None and saved.offset == start
+        self._last = (saved.last_key, saved.last_timestamp_ms) if saved is not None and same else (None, None)
         self._followed: dict[tuple[str, str | None], _Followed] = {
             (item.camera, item.run): _Followed(item.touched_at, saved=item.state)
             for item in (saved.cameras if saved else [])

@@ -93,7 +93,7 @@ class Worker:
         start = saved.offset if saved is not None and valid else offset
         owned = OwnedPartition(self._site, partition, start, saved, self._clock)
         if not valid:
-            self._store(owned)
+            self._store(owned)  # from now on there is one
         logger(SERVICE).info(
             "partition taken over", partition=partition[1], offset=start,
             cameras=0 if saved is None else len(saved.cameras),

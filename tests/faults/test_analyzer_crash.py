@@ -107,8 +107,8 @@ def test_crashes_at_any_operation_change_nothing(chunk: int) -> None:
     crashes = 0
     for seed in range(chunk, SEEDS, CHUNKS):
         world = World(stream(seed % STREAMS), seed)
-        # One life has some hundred operations: a message is a send at least.
-        deaths = [world.chance.randint(1, 400) for _ in range(world.chance.randint(1, 5))]
+        # Undisturbed, one life has some 300 operations: a message is a send at least.
+        deaths = [world.chance.randint(1, 150) for _ in range(world.chance.randint(1, 5))]
         team = [world.start(deaths.pop())]
         if world.chance.random() < 0.4:
             team.append(world.start(deaths.pop() if deaths else -1))

@@ -1,0 +1,75 @@
+"""Two analyzer processes share the cameras on real Kafka; one is killed, another joins. No incident differs."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from shared import topics
+from shared.bus.kafka import KafkaBus
+from shared.bus.memory import MemoryBus
+from shared.clock import NS
+from shared.messages import Checkpoint, Detections
+from tests import roadlife
+from tests.faults.test_analyzer_crash import World, contiguous, told
+from tests.faults.test_detector_killed import await_true, read_all, service
+
+pytestmark = [pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(180)]
+
+SEEDS = 3
+
+
+def test_killed_and_rebalanced_analyzers_give_the_incidents_of_the_undisturbed_run(
+    tmp_path: Path, own_kafka: str, redis_url: str
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(yaml.safe_dump(roadlife.make_site().model_dump(mode="json", exclude_none=True)))
+    environment = {
+        **os.environ, "WAYSIDE_KAFKA": own_kafka, "WAYSIDE_REDIS": redis_url, "WAYSIDE_SITE": str(site),
+        "WAYSIDE_DATA": str(tmp_path / "data"), "WAYSIDE_CHECKPOINT_S": "0.5",
+    }  # fmt: skip
+    bus = KafkaBus(own_kafka)
+    bus.ensure_topics(topics.SPECS)
+    # The real time, since Kafka deletes what is stamped long ago; each seed is a run of its own.
+    start = float(time.time_ns() // NS)
+    items = [item for seed in range(SEEDS) for item in roadlife.stream(seed, start_s=start, run=f"run-{seed}")]
+    third = len(items) // 3
+    with service("analyzer", environment) as victim, service("analyzer", environment):
+        await_true(lambda: bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS) == 0, 60, "the group answers")
+        send(bus, items[:third])
+        await_true(lambda: states(bus) > 0, 60, "a state is checkpointed")
+        send(bus, items[third : 2 * third])
+        victim.send_signal(signal.SIGKILL)  # in the middle of these, without a word
+        victim.wait()
+        with service("analyzer", environment):  # joins: the partitions move once more
+            send(bus, items[2 * third :])
+            await_true(lambda: bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS) == 0, 90, "all is analysed")
+    changes, events = told(read_all(bus, topics.INCIDENTS))
+    assert contiguous(changes)
+    assert (changes, events) == undisturbed(items)
+    bus.close()
+
+
+def send(bus: KafkaBus | MemoryBus, items: list[Detections]) -> None:
+    producer = bus.producer()
+    for item in items:
+        at = item.frame.captured_at // 1_000_000
+        producer.send(topics.DETECTIONS, item.to_bytes(), key=item.camera, timestamp_ms=at)
+    producer.close()
+
+
+def states(bus: KafkaBus) -> int:
+    if not sum(bus.end_offsets(topics.CHECKPOINTS).values()):
+        return 0
+    return sum(len(Checkpoint.from_bytes(record.value).cameras) for record in read_all(bus, topics.CHECKPOINTS))
+
+
+def undisturbed(items: list[Detections]) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
+    world = World(tuple(items), 0)
+    worker, consumer = world.start(-1)
+    while world.step(worker, consumer):
+        pass
+    return told(world.incidents())
