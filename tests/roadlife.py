@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shared.catalogue import CATALOGUE
 from shared.clock import to_ns
 from shared.messages import DetectedObject, Detections, FrameRef
-from shared.site import Camera, Rule, Site, Zone
+from shared.site import Camera, Ground, Rule, Site, Zone
 from tests.unit.analyzer_helpers import LANE, LANE_2, SHOULDER, Mover, still, thing, travel
 
 FPS = 3
@@ -14,12 +14,21 @@ SECONDS = 27.0
 CAMERAS = ("north", "south", "apron")
 STAND = Zone(id="stand-7", kind="stand", polygon=[(0.0, 0.0), (0.55, 0.0), (0.55, 1.0), (0.0, 1.0)])
 YARD = Zone(id="yard", kind="restricted", polygon=[(0.55, 0.0), (1.0, 0.0), (1.0, 1.0), (0.55, 1.0)])
+GROUND = Ground(pixels=[(0.2, 0.1), (0.8, 0.1), (0.8, 1.0), (0.2, 1.0)], metres=[(0, 80), (8, 80), (8, 0), (0, 0)])
 
 
 def make_site() -> Site:
-    """Two cameras at a road and one at a stand; everything opens within 3 s, to keep the streams short."""
+    """Two cameras at a road, one calibrated, and one at a stand; all opens within 3 s, to keep the streams short."""
     road = [LANE, LANE_2, SHOULDER]
-    cameras = [Camera(id=name, source="clip.mp4", zones=[STAND, YARD] if name == "apron" else road) for name in CAMERAS]
+    cameras = [
+        Camera(
+            id=name,
+            source="clip.mp4",
+            zones=[STAND, YARD] if name == "apron" else road,
+            ground=GROUND if name == "south" else None,
+        )
+        for name in CAMERAS
+    ]
     rules = [Rule(incident=name, after_s=min(3.0, min(entry.after_s.values()))) for name, entry in CATALOGUE.items()]
     return Site(site="test", cameras=cameras, rules=rules)
 
