@@ -6,6 +6,9 @@ from shared.catalogue import CATALOGUE
 from shared.site import Site, Window
 from shared.telemetry.logs import redact
 
+# Points that disagree by more than this share of the calibrated stretch make speeds wrong by about as much.
+POOR_SHARE = 0.02
+
 
 def describe(site: Site) -> Table:
     """One row per zone: its camera, kind, and the incident types with their times."""
@@ -28,6 +31,25 @@ def describe(site: Site) -> Table:
         if not camera.zones:
             table.add_row(camera.id, redact(camera.source), "-", "-", "nothing: it has no zones")
     return table
+
+
+def calibration(site: Site) -> list[str]:
+    """One line per calibrated camera: how well its points agree with one plane."""
+    lines = []
+    for camera in site.cameras:
+        if camera.ground is None:
+            continue
+        plane, count = camera.ground.plane(), len(camera.ground.pixels)
+        if count == 4:
+            text = "4 points fit exactly and so cannot be judged; give more, or look at `wayside grid`"
+        else:
+            text = f"{count} points, off by {plane.error_m:.2f} m (RMS), {plane.worst_error_m:.2f} m at most"
+            low, high = plane.extent
+            if plane.error_m > POOR_SHARE * float(max(high - low)):
+                worst = int(plane.errors_m.argmax()) + 1
+                text += f" - WARNING: poor; look at point {worst}, and at `wayside grid`"
+        lines.append(f"camera {camera.id}: ground: {text}")
+    return lines
 
 
 def _names_classes(site: Site, incident: str) -> bool:

@@ -21,11 +21,13 @@ from pydantic import (
 
 from shared.catalogue import CATALOGUE, Severity, ZoneKind
 from shared.geometry import is_simple_polygon, polygon_area
+from shared.plane import RoadPlane
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Unit, Unit]
-MetrePoint = tuple[float, float]
+Metre = Annotated[float, Field(allow_inf_nan=False)]
+MetrePoint = tuple[Metre, Metre]
 
 
 def _unique(kind: str, ids: list[str]) -> None:
@@ -77,9 +79,16 @@ class Ground(_Strict):
     def _pairs(self) -> Self:
         if len(self.pixels) != len(self.metres):
             raise ValueError(f"pixels has {len(self.pixels)} points and metres {len(self.metres)}; give pairs")
-        if polygon_area(np.array(self.pixels)) < 1e-6 or polygon_area(np.array(self.metres)) < 1e-6:
-            raise ValueError("the points lie on one line; spread them over the road")
+        self.plane()
         return self
+
+    def plane(self) -> RoadPlane:
+        """The road as a plane in metres.
+
+        Raises:
+            ValueError: the points determine none.
+        """
+        return RoadPlane(self.pixels, self.metres)
 
 
 class Camera(_Strict):

@@ -6,7 +6,7 @@ and again; the next track that is found at the place goes on with the rest that 
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue, TypeAdapter
@@ -159,11 +159,7 @@ class MotionMemory:
 
     def _take_over(self, motion: _Motion, item: Observation, now: int, present: set[int]) -> None:
         """Go on with the longest rest that fits, of those whose own track is elsewhere."""
-        fitting = [
-            (rest, owner)
-            for rest, owner in self._free_rests(motion, now, present)
-            if rest.since < motion.rest.since and rest.fits(item)
-        ]
+        fitting = self._free_rests(motion, item, now, present)
         if not fitting:
             return
         rest, owner = min(fitting, key=lambda pair: pair[0].since)
@@ -174,13 +170,25 @@ class MotionMemory:
             owner.settled_since, owner.left_since = now, None
         motion.rest, motion.settled_since, motion.left_since = rest, now, None
 
-    def _free_rests(self, asking: _Motion, now: int, present: set[int]) -> Iterator[tuple[_Rest, _Motion | None]]:
-        for rest in self._vacant:
-            yield rest, None
+    def _free_rests(
+        self, asking: _Motion, item: Observation, now: int, present: set[int]
+    ) -> list[tuple[_Rest, _Motion | None]]:
+        """The rests at the observed place that are older than the asking track's own and at which nobody is seen,
+        with their owners."""
+        before = asking.rest.since
+        found: list[tuple[_Rest, _Motion | None]] = [
+            (rest, None) for rest in self._vacant if rest.since < before and rest.fits(item)
+        ]
+        x = item.ground[0]
         for track_id, motion in self._motions.items():
+            rest = motion.rest
+            # The column alone settles nearly every case; this runs for each pair of a new track and a known one.
+            if abs(rest.point[0] - x) > REST_RADIUS * rest.size or rest.since >= before or motion is asking:
+                continue
             elsewhere = motion.left_since is not None or track_id not in present
-            if motion is not asking and elsewhere and now - motion.rest.last_seen <= LOST_NS:
-                yield motion.rest, motion
+            if elsewhere and now - rest.last_seen <= LOST_NS and rest.fits(item):
+                found.append((rest, motion))
+        return found
 
     def _judge_rest(self, motion: _Motion, item: Observation, now: int) -> None:
         if motion.rest.fits(item):

@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from services.analyzer.motion import MotionMemory, Observation
 from services.analyzer.rules import RULES, build_rules
-from services.analyzer.scene import Point, Scene, TrackView
+from services.analyzer.scene import Scene, TrackView
+from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
-from services.analyzer.zones import RoadPlane, ZoneMap
+from services.analyzer.zones import ZoneMap
 from shared.clock import NS
 from shared.messages import DetectedObject, Detections, Incident, TrackedObject, Tracks
-from shared.site import Camera, Site
+from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
 # (or a clip was started again): the old state no longer applies. Smaller steps are late frames.
@@ -36,7 +37,12 @@ class _State(BaseModel):
     last: tuple[int, int] | None
     tracker: JsonValue
     motion: JsonValue
+    speeds: JsonValue = None
     rules: dict[str, JsonValue]
+
+
+# Ground, and the tracks' ways over it in metres: without the same calibration they mean nothing.
+_SPEEDS = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float]]]]])
 
 
 class CameraAnalyzer:
@@ -45,20 +51,25 @@ class CameraAnalyzer:
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
         self._zones = ZoneMap(camera)
-        self._plane = RoadPlane(camera.ground) if camera.ground else None
+        self._plane = camera.ground.plane() if camera.ground else None
         self._last: tuple[int, int] | None = None
         self._start()
 
     def _start(self) -> None:
-        self._tracker = CameraTracker()
-        self._motion = MotionMemory()
+        self._follow_anew()
         self._rules = build_rules(self._site, self._camera)
+
+    def _follow_anew(self, first_id: int = 0) -> None:
+        self._tracker = CameraTracker(first_id)
+        self._motion = MotionMemory()
+        self._speeds = SpeedMeter(self._plane) if self._plane else None
 
     def state(self) -> JsonValue:
         """All that further frames depend on, as plain JSON data; see `Rule.state`."""
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
-        return {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state(), "rules": rules}
+        parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
+        return parts | {"speeds": self._speeds_state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -67,7 +78,8 @@ class CameraAnalyzer:
         zone or type that is no longer watched. So no alert stays open because somebody moved a zone.
 
         Returns:
-            the parts that begin anew: `tracker` (another version of the library), `motion`, or a type of incident.
+            the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds` (another
+            calibration), or a type of incident.
 
         Raises:
             ValueError: no such state; nothing of it can be used.
@@ -82,7 +94,25 @@ class CameraAnalyzer:
             motion = MotionMemory()
             dropped.append("motion")
         self._last, self._tracker, self._motion = saved.last, tracker, motion
-        return dropped + self._restore_rules(saved.rules)
+        return dropped + self._restore_speeds(saved.speeds) + self._restore_rules(saved.rules)
+
+    def _speeds_state(self) -> JsonValue:
+        if self._speeds is None or self._camera.ground is None:
+            return None
+        return [self._camera.ground.model_dump(mode="json"), self._speeds.state()]
+
+    def _restore_speeds(self, saved: JsonValue) -> list[str]:
+        if self._speeds is None or saved is None:
+            return []
+        try:
+            ground, _ = _SPEEDS.validate_python(saved)
+        except ValueError:
+            return ["speeds"]
+        if ground != self._camera.ground:
+            return ["speeds"]
+        assert isinstance(saved, list)
+        self._speeds.restore(saved[1])
+        return []
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []
@@ -115,8 +145,7 @@ class CameraAnalyzer:
                     return Analysis(None, [], "late")
                 self._start()
             elif now - last_time > _GAP_RESET_NS:
-                self._tracker = CameraTracker(self._tracker.next_id)  # open incidents remember the ids until now
-                self._motion = MotionMemory()
+                self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
         return Analysis(tracks, [incident for rule in self._rules for incident in rule.step(scene)])
@@ -128,6 +157,7 @@ class CameraAnalyzer:
         aspect = detections.width / detections.height
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)
+        speeds = self._kmh(observations, aspect, now)
         zones = self._zones.of(np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4))
         views = tuple(
             TrackView(
@@ -143,9 +173,11 @@ class CameraAnalyzer:
                 rest_score=motion.rest_score,
                 rest_seen=motion.rest_seen,
                 velocity=motion.velocity,
-                speed_kmh=self._speed_kmh(seen, motion.velocity, aspect),
+                speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
             )
-            for (item, match), seen, inside, motion in zip(pairs, observations, zones, motions, strict=True)
+            for (item, match), seen, inside, motion, kmh in zip(
+                pairs, observations, zones, motions, speeds, strict=True
+            )
         )
         scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views)
         return scene, self._message(detections, views)
@@ -160,7 +192,7 @@ class CameraAnalyzer:
             width=detections.width,
             height=detections.height,
             objects=[
-                TrackedObject.model_construct(
+                TrackedObject(  # the validating constructor is compiled; `model_construct` is Python and slower
                     track_id=view.track_id,
                     label=view.label,
                     score=view.score,
@@ -173,14 +205,11 @@ class CameraAnalyzer:
             ],
         )
 
-    def _speed_kmh(self, seen: Observation, velocity: Point | None, aspect: float) -> float | None:
-        if self._plane is None or velocity is None:
-            return None
-        x, y = seen.ground[0] / aspect, seen.ground[1]
-        step = 0.1  # seconds: short enough that the perspective does not change along the way
-        ahead = (x + velocity[0] * seen.size * step / aspect, y + velocity[1] * seen.size * step)
-        here, there = self._plane.metres(np.array([(x, y), ahead]))
-        return round(float(np.hypot(*(there - here))) / step * 3.6, 1)
+    def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:
+        if self._speeds is None:
+            return [None] * len(observations)
+        points = [(seen.ground[0] / aspect, seen.ground[1]) for seen in observations]
+        return self._speeds.update([seen.track_id for seen in observations], points, now)
 
 
 def _observation(item: DetectedObject, track_id: int, aspect: float) -> Observation:

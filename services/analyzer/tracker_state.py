@@ -1,8 +1,8 @@
 """The state of the library's ByteTrack as plain JSON data, field by field.
 
-Of a track's Kalman filter only the estimate and its covariance are state: the matrices of the model follow from the
-class and are set anew before each prediction. `_FIELDS` names what the library's objects hold; a version that holds
-anything else is refused, since a state that is restored in part would follow other objects than before.
+Of a track's filter only the estimate and its covariance are state: its noise follows from the class. `_FIELDS` names
+what the library's objects hold; a version that holds anything else is refused, since a state that is restored in part
+would follow other objects than before.
 """
 
 from importlib.metadata import version
@@ -25,7 +25,7 @@ _FIELDS = {
     "time_since_update_seconds",
     "number_of_successful_consecutive_updates",
 }
-_DIMENSION = 8
+Edges = tuple[float, float, float, float]
 
 
 class _Strict(BaseModel):
@@ -33,15 +33,16 @@ class _Strict(BaseModel):
 
 
 class Track(_Strict):
-    """One track; `mean` has 8 values (box corners in pixels and their velocities), `covariance` 64."""
+    """One track; see `EdgeFilter` for the last three."""
 
     track_id: int
     age: int
     missed: int
     missed_s: float
     hits: int
-    mean: list[float]
-    covariance: list[float]
+    position: Edges
+    velocity: Edges
+    covariance: tuple[float, float, float]
 
 
 class ByteTrackState(_Strict):
@@ -97,7 +98,6 @@ def load(tracker: ByteTrackTracker, state: ByteTrackState) -> bool:
 
 def _export_track(track: ByteTrackTracklet) -> JsonValue:
     _check_fields(track)
-    kalman = track.state_estimator.kf
     state: dict[str, JsonValue] = {
         "track_id": track.tracker_id,
         "age": track.age,
@@ -105,22 +105,16 @@ def _export_track(track: ByteTrackTracklet) -> JsonValue:
         "missed_s": track.time_since_update_seconds,
         "hits": track.number_of_successful_consecutive_updates,
     }
-    for name, values in (("mean", kalman.state), ("covariance", kalman.state_covariance)):
-        state[name] = [float(value) for value in values.ravel()]
-    return state
+    return state | track.state_estimator.get_state()
 
 
 def _load_track(tracker: ByteTrackTracker, saved: Track) -> ByteTrackTracklet:
-    if len(saved.mean) != _DIMENSION or len(saved.covariance) != _DIMENSION**2:
-        raise ValueError(f"track {saved.track_id}: a mean of {len(saved.mean)} values, expected {_DIMENSION}")
     track = ByteTrackTracklet(np.zeros(4), state_estimator_class=tracker.state_estimator_class)
     _check_fields(track)
     track.tracker_id, track.age = saved.track_id, saved.age
     track.time_since_update, track.time_since_update_seconds = saved.missed, saved.missed_s
     track.number_of_successful_consecutive_updates = saved.hits
-    kalman = track.state_estimator.kf
-    kalman.state = np.array(saved.mean).reshape(_DIMENSION, 1)
-    kalman.state_covariance = np.array(saved.covariance).reshape(_DIMENSION, _DIMENSION)
+    track.state_estimator.set_state(saved.model_dump(include={"position", "velocity", "covariance"}))
     return track
 
 

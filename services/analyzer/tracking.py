@@ -8,8 +8,11 @@ import supervision as sv
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from trackers import ByteTrackTracker
+from trackers.utils.iou import BaseIoU
 
 from services.analyzer import tracker_state
+from services.analyzer.kalman import EdgeFilter
+from shared.geometry import iou
 from shared.messages import DetectedObject
 
 # A detection of this score may start a track and is matched first; weaker ones (down to the detector's
@@ -20,6 +23,13 @@ _START_SCORE = 0.3
 _LOST_S = 2.0
 # Boxes that overlap less are not the same object. ByteTrack's own default.
 _MIN_IOU = 0.1
+
+
+class _Iou(BaseIoU):
+    """The library's IoU without its general path: a fifth of the time on tens of boxes."""
+
+    def _compute(self, boxes_1: NDArray[np.float64], boxes_2: NDArray[np.float64]) -> NDArray[np.float64]:
+        return iou(boxes_1, boxes_2.astype(np.float64))
 
 
 class CameraTracker:
@@ -41,6 +51,8 @@ class CameraTracker:
             high_conf_det_threshold=_START_SCORE,
             minimum_consecutive_frames=2,
             minimum_iou_threshold=_MIN_IOU,
+            state_estimator_class=EdgeFilter,
+            iou=_Iou(),
         )
         self._tracker._next_track_id = first_id
         self._votes: dict[int, defaultdict[str, float]] = {}

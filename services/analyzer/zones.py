@@ -1,11 +1,9 @@
-"""Which zones an object stands in, by its ground point; and speeds on the road of a calibrated camera."""
+"""Which zones an object stands in, by its ground point."""
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.geometry import Floats, ground_points
-from shared.site import Camera, Ground, Zone
+from shared.site import Camera, Zone
 
 
 class ZoneMap:
@@ -43,16 +41,3 @@ class ZoneMap:
             left = crosses & (x < self._x1 + (y - self._y1) * self._slope)
         member = np.add.reduceat(left, self._starts, axis=1, dtype=np.int64) % 2 == 1
         return [tuple(zone for zone, inside in zip(self._zones, row, strict=True) if inside) for row in member.tolist()]
-
-
-class RoadPlane:
-    """From picture points (0..1) to metres on the ground, by the homography of the site's `ground:` points."""
-
-    def __init__(self, ground: Ground) -> None:
-        matrix, _ = cv2.findHomography(np.array(ground.pixels), np.array(ground.metres))
-        self._matrix: NDArray[np.float64] = np.asarray(matrix, np.float64)
-
-    def metres(self, points: Floats) -> Floats:
-        """(N, 2) picture points to (N, 2) metres."""
-        mapped = np.column_stack([points, np.ones(len(points))]) @ self._matrix.T
-        return np.asarray(mapped[:, :2] / mapped[:, 2:])

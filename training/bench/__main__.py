@@ -2,8 +2,8 @@
 
 import sys
 
-from training.bench import machine, pipeline
+from training.bench import analyzer, machine, pipeline
 
 if __name__ == "__main__":
     machine.show()
-    sys.exit(pipeline.main())
+    sys.exit(pipeline.main() or analyzer.main([]))
