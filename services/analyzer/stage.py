@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from services.analyzer.motion import MotionMemory, Observation
 from services.analyzer.rules import RULES, build_rules
@@ -13,7 +13,7 @@ from services.analyzer.tracking import CameraTracker
 from services.analyzer.zones import ZoneMap
 from shared.clock import NS
 from shared.messages import DetectedObject, Detections, Incident, TrackedObject, Tracks
-from shared.site import Camera, Site
+from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
 # (or a clip was started again): the old state no longer applies. Smaller steps are late frames.
@@ -41,6 +41,10 @@ class _State(BaseModel):
     rules: dict[str, JsonValue]
 
 
+# Ground, and the tracks' ways over it in metres: without the same calibration they mean nothing.
+_SPEEDS = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float]]]]])
+
+
 class CameraAnalyzer:
     """Tracker, motion and rules of one camera in one run."""
 
@@ -64,13 +68,8 @@ class CameraAnalyzer:
         """All that further frames depend on, as plain JSON data; see `Rule.state`."""
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
-        return {
-            "last": last,
-            "tracker": self._tracker.state(),
-            "motion": self._motion.state(),
-            "speeds": None if self._speeds is None else self._speeds.state(),
-            "rules": rules,
-        }
+        parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
+        return parts | {"speeds": self._speeds_state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -79,8 +78,8 @@ class CameraAnalyzer:
         zone or type that is no longer watched. So no alert stays open because somebody moved a zone.
 
         Returns:
-            the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds`, or a type of
-            incident.
+            the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds` (another
+            calibration), or a type of incident.
 
         Raises:
             ValueError: no such state; nothing of it can be used.
@@ -95,12 +94,25 @@ class CameraAnalyzer:
             motion = MotionMemory()
             dropped.append("motion")
         self._last, self._tracker, self._motion = saved.last, tracker, motion
-        if self._speeds is not None and saved.speeds is not None:
-            try:
-                self._speeds.restore(saved.speeds)
-            except ValueError:
-                dropped.append("speeds")
-        return dropped + self._restore_rules(saved.rules)
+        return dropped + self._restore_speeds(saved.speeds) + self._restore_rules(saved.rules)
+
+    def _speeds_state(self) -> JsonValue:
+        if self._speeds is None or self._camera.ground is None:
+            return None
+        return [self._camera.ground.model_dump(mode="json"), self._speeds.state()]
+
+    def _restore_speeds(self, saved: JsonValue) -> list[str]:
+        if self._speeds is None or saved is None:
+            return []
+        try:
+            ground, _ = _SPEEDS.validate_python(saved)
+        except ValueError:
+            return ["speeds"]
+        if ground != self._camera.ground:
+            return ["speeds"]
+        assert isinstance(saved, list)
+        self._speeds.restore(saved[1])
+        return []
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []

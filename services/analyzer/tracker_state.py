@@ -1,8 +1,8 @@
 """The state of the library's ByteTrack as plain JSON data, field by field.
 
-A track's Kalman filter gives its own state (`kalman.EdgeFilter`). `_FIELDS` names what the library's objects hold; a
-version that holds anything else is refused, since a state that is restored in part would follow other objects than
-before.
+Of a track's filter only the estimate and its covariance are state: its noise follows from the class. `_FIELDS` names
+what the library's objects hold; a version that holds anything else is refused, since a state that is restored in part
+would follow other objects than before.
 """
 
 from importlib.metadata import version
@@ -25,6 +25,7 @@ _FIELDS = {
     "time_since_update_seconds",
     "number_of_successful_consecutive_updates",
 }
+Edges = tuple[float, float, float, float]
 
 
 class _Strict(BaseModel):
@@ -40,14 +41,16 @@ class FilterState(_Strict):
 
 
 class Track(_Strict):
-    """One track; position and velocity are of the box's four edges, in pixels."""
+    """One track; see `EdgeFilter` for the last three."""
 
     track_id: int
     age: int
     missed: int
     missed_s: float
     hits: int
-    filter: FilterState
+    position: Edges
+    velocity: Edges
+    covariance: tuple[float, float, float]
 
 
 class ByteTrackState(_Strict):
@@ -103,7 +106,7 @@ def load(tracker: ByteTrackTracker, state: ByteTrackState) -> bool:
 
 def _export_track(track: ByteTrackTracklet) -> JsonValue:
     _check_fields(track)
-    return {
+    state: dict[str, JsonValue] = {
         "track_id": track.tracker_id,
         "age": track.age,
         "missed": track.time_since_update,
@@ -111,16 +114,16 @@ def _export_track(track: ByteTrackTracklet) -> JsonValue:
         "hits": track.number_of_successful_consecutive_updates,
         "filter": track.state_estimator.get_state(),
     }
+    return state | track.state_estimator.get_state()
 
 
 def _load_track(tracker: ByteTrackTracker, saved: Track) -> ByteTrackTracklet:
-    # The constructor sets the noise, which is no state.
     track = ByteTrackTracklet(np.zeros(4), state_estimator_class=tracker.state_estimator_class)
     _check_fields(track)
     track.tracker_id, track.age = saved.track_id, saved.age
     track.time_since_update, track.time_since_update_seconds = saved.missed, saved.missed_s
     track.number_of_successful_consecutive_updates = saved.hits
-    track.state_estimator.set_state(saved.filter.model_dump())
+    track.state_estimator.set_state(saved.model_dump(include={"position", "velocity", "covariance"}))
     return track
 
 

@@ -17,8 +17,8 @@ from shared.bus.memory import MemoryBus
 from shared.clock import NS, to_ns
 from shared.exceptions import OwnershipLostError
 from shared.messages import CameraState, Checkpoint, Detections, Incident
-from shared.site import Rule, Site
-from tests.unit.analyzer_helpers import LANE, LANE_2, frame, make_site, play, still, summary, thing
+from shared.site import Ground, Rule, Site
+from tests.unit.analyzer_helpers import LANE, LANE_2, frame, make_site, play, still, summary, thing, travel
 
 PARTITION = (topics.DETECTIONS, 0)
 CAR = still("car", 0.35, 0.6, end=20)
@@ -132,6 +132,36 @@ def test_what_does_not_fit_begins_anew_and_the_rest_goes_on(part: str) -> None:
         assert ("stopped-vehicle", "opened") not in changes
 
 
+def test_speeds_go_on_exactly_and_only_over_the_same_ground() -> None:
+    corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+
+    def calibrated(width: float) -> CameraAnalyzer:
+        ground = Ground(pixels=corners, metres=[(x * width, y * 50) for x, y in corners])
+        site = make_site()
+        return CameraAnalyzer(site, site.cameras[0].model_copy(update={"ground": ground}))
+
+    frames = [frame(index, [thing("car", 0.35, 0.2 + index / 50)]) for index in range(30)]
+    stage, second, elsewhere = calibrated(80), calibrated(80), calibrated(90)
+    for item in frames[:20]:
+        stage.step(item)
+    state = json.loads(json.dumps(stage.state()))
+    assert second.restore(state) == []
+    assert elsewhere.restore(state) == ["speeds"]
+    for item in frames[20:]:
+        told, again = stage.step(item).tracks, second.step(item).tracks
+        assert told is not None
+        assert told == again
+    assert told.objects[0].speed_kmh is not None
+
+
+def test_a_gap_never_reuses_the_ids_that_an_open_incident_remembers() -> None:
+    stage = CameraAnalyzer(make_site(), make_site().cameras[0])
+    play(15, CAR, stage=stage)
+    used = stage._tracker.next_id
+    stage.step(frame(600, []))
+    assert stage._tracker.next_id == used > 0
+
+
 def test_a_state_that_is_none_is_dropped_and_the_camera_begins_anew() -> None:
     saved = Checkpoint(
         topic=PARTITION[0], partition=0, offset=0, cameras=[CameraState(camera="cam", touched_at=0, state="!")]
@@ -191,8 +221,8 @@ def test_a_replay_that_has_ended_is_forgotten_and_a_quiet_camera_is_not() -> Non
 def test_a_camera_of_20_tracks_takes_less_than_20_kb() -> None:
     site = make_site()
     stage = CameraAnalyzer(site, site.cameras[0])
-    cars = [still("car", 0.05 + 0.045 * i, 0.3 + 0.03 * (i % 7)) for i in range(20)]
-    play(15, *cars, stage=stage)
+    cars = [travel("car", (0.1 + 0.04 * i, 0.2 + 0.03 * (i % 7)), (0.0, 0.01 * (i % 5))) for i in range(20)]
+    play(8, *cars, stage=stage)
     assert len(stage._tracker._tracker.tracks) == 20
     assert len(checkpoint.encode(stage.state())) < 20_000
 
