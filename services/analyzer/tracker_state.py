@@ -32,14 +32,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FilterState(_Strict):
-    """As `kalman.EdgeFilter.get_state` gives it."""
-
-    position: tuple[float, float, float, float]
-    velocity: tuple[float, float, float, float]
-    covariance: tuple[float, float, float]
-
-
 class Track(_Strict):
     """One track; see `EdgeFilter` for the last three."""
 
@@ -112,7 +104,6 @@ def _export_track(track: ByteTrackTracklet) -> JsonValue:
         "missed": track.time_since_update,
         "missed_s": track.time_since_update_seconds,
         "hits": track.number_of_successful_consecutive_updates,
-        "filter": track.state_estimator.get_state(),
     }
     return state | track.state_estimator.get_state()
 
