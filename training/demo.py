@@ -12,9 +12,9 @@ from rich.console import Console
 from services.detector.weights import find_weights
 from services.up import Plan, run_all
 from shared import topics
-from shared.bus.base import Bus
+from shared.bus.base import Bus, Record
 from shared.clock import NS
-from shared.exceptions import ConfigError, PoisonMessageError, WaysideError
+from shared.exceptions import BusError, ConfigError, PoisonMessageError, WaysideError
 from shared.frames import Frame
 from shared.messages import Alert, Message
 from shared.service import stop_on_signals
@@ -55,16 +55,23 @@ class Watcher:
 
     def _follow(self, bus: Bus) -> None:
         consumer = bus.consumer([topics.FRAMES, topics.ALERTS], group=None)
-        while not self._stop.is_set():
-            for record in consumer.poll(timeout_s=0.5):
-                try:
-                    if record.topic == topics.FRAMES:
-                        self._frame(Frame.from_record(record))
-                    else:
-                        self._alert(_AlertEnvelope.from_bytes(record.value))
-                except PoisonMessageError as error:
-                    self._console.print(f"[red]not understood: {error}[/]")
+        try:
+            while not self._stop.is_set():
+                for record in consumer.poll(timeout_s=0.5):
+                    self._take(record)
+        except BusError:
+            if not self._stop.is_set():  # else the demo is over, and has closed its bus
+                raise
         consumer.close()
+
+    def _take(self, record: Record) -> None:
+        try:
+            if record.topic == topics.FRAMES:
+                self._frame(Frame.from_record(record))
+            else:
+                self._alert(_AlertEnvelope.from_bytes(record.value))
+        except PoisonMessageError as error:
+            self._console.print(f"[red]not understood: {error}[/]")
 
     def _frame(self, frame: Frame) -> None:
         self.first_ns = frame.captured_at if self.first_ns is None else self.first_ns
