@@ -143,3 +143,11 @@ def test_cars_that_stop_one_after_another_at_the_same_place_are_no_stopped_vehic
         return thing("car", 0.35, 0.5 + 0.3 * (phase - 6.0)) if phase < 7.5 else None
 
     assert play(60, queue) == []
+
+
+def test_a_box_around_the_whole_road_is_no_vehicle() -> None:
+    """Seen on staged motorway scenes: the empty road is called a train for ten seconds."""
+    road = thing("train", 0.4, 0.99, width=0.8, height=0.74)
+    assert play(15, lambda t: road) == []
+    lorry = thing("truck", 0.4, 0.99, width=0.5, height=0.6)
+    assert summary(play(15, lambda t: lorry)) == [("stopped-vehicle", "opened")]
