@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from shared.catalogue import CATALOGUE
-from shared.site import Site
+from shared.site import Site, Window
 from shared.telemetry.logs import redact
 
 
@@ -19,6 +19,8 @@ def describe(site: Site) -> Table:
         for zone in camera.zones:
             rules = [
                 f"{incident} after {found[zone.id].after_ns / 1e9:g} s ({found[zone.id].severity})"
+                + _classes(found[zone.id].classes if _names_classes(site, incident) else None)
+                + _hours(found[zone.id].schedule, site.timezone)
                 for incident, found in watches.items()
                 if zone.id in found and (incident != "wrong-way" or zone.direction is not None)
             ]
@@ -26,3 +28,21 @@ def describe(site: Site) -> Table:
         if not camera.zones:
             table.add_row(camera.id, redact(camera.source), "-", "-", "nothing: it has no zones")
     return table
+
+
+def _names_classes(site: Site, incident: str) -> bool:
+    return any(rule.incident == incident and rule.classes is not None for rule in site.rules)
+
+
+def _classes(classes: frozenset[str] | None) -> str:
+    return "; " + ", ".join(sorted(classes)) if classes is not None else ""
+
+
+def _hours(schedule: tuple[Window, ...], timezone: str) -> str:
+    """Days and times of a schedule as a person writes them."""
+    windows = [f"{' '.join(window.days)} {_clock(window.begin)}-{_clock(window.end)}" for window in schedule]
+    return f"; {', '.join(windows)} {timezone}" if windows else ""
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -186,15 +186,27 @@ def console(
 
 @app.command("eval")
 def evaluate(
-    alerts: Annotated[Path, typer.Option("--alerts", help="alerts.jsonl of a run.")],
-    truth: Annotated[Path, typer.Option("--truth", help="truth.json.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    alerts: Annotated[list[Path], typer.Option("--alerts", help="alerts.jsonl of a run, or folder; repeatable.")],
+    truth: Annotated[list[Path], typer.Option("--truth", help="truth.json or folder; one per --alerts.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     start: StartOption = None,
+    min_rate: Annotated[
+        float | None, typer.Option("--min-rate", min=0, max=1, help="Exit 1 when fewer are found, 0..1.")
+    ] = None,
+    max_false_per_hour: Annotated[
+        float | None, typer.Option("--max-false-per-hour", min=0, help="Exit 1 beyond, per camera-hour.")
+    ] = None,
+    max_p95: Annotated[
+        float | None, typer.Option("--max-p95-s", min=0, help="Exit 1 when the p95 time to detect is longer.")
+    ] = None,
 ) -> None:
-    """Detection rate, false alarms and time to detect of a run against the truth."""
-    from training.report import run_eval
+    """Detection rate, false alarms and time to detect of runs against the truth."""
+    from training.report import Gate, run_eval
 
-    run_eval(alerts, truth, json, _start_ns(start))
+    gate = Gate(min_rate, max_false_per_hour, max_p95)
+    if wanting := run_eval(alerts, truth, json, _start_ns(start), gate):
+        print(f"wayside: {'; '.join(wanting)}", file=sys.stderr)  # noqa: T201 (the gate's one line)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 Class groups use the COCO names that the detector gives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 ZoneKind = Literal["lane", "shoulder", "runway", "taxiway", "stand", "crossing", "restricted"]
@@ -26,25 +26,49 @@ class IncidentType:
     Attributes:
         after_s: seconds (event time) that the cause must last before the incident opens, per zone kind.
             The type watches exactly the zone kinds named here.
+        classes: what it is about; None: everything that is not in `NOT_OBSTACLES`.
+        kind_classes: where a zone kind differs from `classes`.
     """
 
     name: str
     severity: Severity
     after_s: dict[ZoneKind, float]
     title: str
+    classes: frozenset[str] | None
+    kind_classes: dict[ZoneKind, frozenset[str]] = field(default_factory=dict)
 
+
+_LANES: tuple[ZoneKind, ...] = ("lane", "runway", "taxiway")
 
 CATALOGUE: dict[str, IncidentType] = {
     entry.name: entry
     for entry in (
         # 10 s on a lane: longer than a hesitation, short enough to warn the next platoon of traffic.
         # 30 s on a shoulder: drivers swap seats there; only a stay is an incident.
-        IncidentType("stopped-vehicle", "critical", {"lane": 10.0, "shoulder": 30.0}, "Stopped vehicle"),
+        IncidentType("stopped-vehicle", "critical", {"lane": 10.0, "shoulder": 30.0}, "Stopped vehicle", ROAD_VEHICLES),
         # 1 s: one false box does not last that long, and a person on a lane needs help at once.
-        IncidentType("person-on-lane", "critical", {"lane": 1.0, "runway": 1.0, "taxiway": 1.0}, "Person on lane"),
+        IncidentType("person-on-lane", "critical", dict.fromkeys(_LANES, 1.0), "Person on lane", PERSONS),
+        # As for persons. Birds fly by: a box of one over the lane is no incident, unless a site says so.
+        IncidentType("animal-on-lane", "critical", dict.fromkeys(_LANES, 1.0), "Animal on lane", ANIMALS - {"bird"}),
         # 3 s at rest: things that blow or roll across do not stay.
-        IncidentType("obstacle-on-lane", "critical", {"lane": 3.0, "runway": 3.0, "taxiway": 3.0}, "Obstacle on lane"),
+        IncidentType("obstacle-on-lane", "critical", dict.fromkeys(_LANES, 3.0), "Obstacle on lane", None),
         # 1 s of travel against the lane's direction: an id switch between two cars is over sooner.
-        IncidentType("wrong-way", "critical", {"lane": 1.0, "shoulder": 1.0}, "Wrong-way vehicle"),
+        IncidentType("wrong-way", "critical", {"lane": 1.0, "shoulder": 1.0}, "Wrong-way vehicle", ROAD_VEHICLES),
+        # 20 s: longer than a platoon needs to pass one slow lorry.
+        IncidentType("congestion", "warning", {"lane": 20.0}, "Congestion", ROAD_VEHICLES - {"bicycle"}),
+        # 1 s as for persons. On a runway persons are person-on-lane, so that one cause gives one alert.
+        IncidentType(
+            "intrusion",
+            "critical",
+            {"restricted": 1.0, "runway": 1.0},
+            "Intrusion",
+            PERSONS | ROAD_VEHICLES,
+            {"runway": ROAD_VEHICLES},
+        ),
+        # 20 s at rest: longer than the halt of an aircraft that waits for the marshaller.
+        IncidentType("stand-occupied", "info", {"stand": 20.0}, "Stand occupied", frozenset({"airplane"})),
+        IncidentType("stand-vacated", "info", {"stand": 20.0}, "Stand vacated", frozenset({"airplane"})),
+        # 10 s at rest: a vehicle that only crosses the stand or gives way does not serve the aircraft.
+        IncidentType("service-vehicle", "info", {"stand": 10.0}, "Service vehicle at stand", ROAD_VEHICLES),
     )
 }

@@ -1,10 +1,23 @@
 """The site file: cameras, zones, rules and sinks."""
 
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from shared.catalogue import CATALOGUE, Severity, ZoneKind
 from shared.geometry import is_simple_polygon, polygon_area
@@ -95,6 +108,49 @@ class Camera(_Strict):
         return zones
 
 
+def _minutes(value: object) -> int:
+    """Minutes after midnight. YAML reads an unquoted 22:00 as the number 1320, which is just that."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1440:
+        return value
+    match = re.fullmatch(r"(\d{1,2}):([0-5]\d)", value) if isinstance(value, str) else None
+    minutes = int(match[1]) * 60 + int(match[2]) if match else -1
+    if not 0 <= minutes <= 1440:
+        raise ValueError(f"{value!r} is no time of day; write it as '22:00' (00:00 to 24:00)")
+    return minutes
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TimeOfDay = Annotated[
+    int,
+    BeforeValidator(_minutes),
+    WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$"}),
+]
+
+
+class Window(_Strict):
+    """A part of some days in the site's local time; past midnight when `to` is not after `from`."""
+
+    days: list[Day] = Field(list(_DAYS), min_length=1, description="days on which it begins")
+    begin: TimeOfDay = Field(alias="from", description="local time, such as '22:00'")
+    end: TimeOfDay = Field(alias="to", description="local time; earlier than `from` means on the next day")
+
+    @model_validator(mode="after")
+    def _has_length(self) -> Self:
+        if self.begin == self.end or self.begin == 1440:
+            raise ValueError("the window is empty; give different times, or from '00:00' to '24:00' for whole days")
+        return self
+
+    def covers(self, local: datetime) -> bool:
+        """Whether a local time lies in the window; `from` belongs to it, `to` does not."""
+        minute = local.hour * 60 + local.minute
+        if self.begin < self.end:
+            return _DAYS[local.weekday()] in self.days and self.begin <= minute < self.end
+        if minute >= self.begin:
+            return _DAYS[local.weekday()] in self.days
+        return minute < self.end and _DAYS[(local - timedelta(days=1)).weekday()] in self.days
+
+
 class Rule(_Strict):
     """Overrides of an incident type's defaults, for the named cameras and zones (all when not named)."""
 
@@ -103,6 +159,12 @@ class Rule(_Strict):
     zones: list[Name] | None = None
     after_s: float | None = Field(None, ge=0, le=3600)
     severity: Severity | None = None
+    classes: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, min_length=1, description="the detector's classes that count, instead of the type's own"
+    )
+    schedule: list[Window] | None = Field(
+        None, min_length=1, description="an incident opens only in these windows of local time; always when not given"
+    )
     enabled: bool = True
 
     @field_validator("incident")
@@ -140,6 +202,16 @@ class Site(_Strict):
     cameras: list[Camera] = Field(min_length=1)
     rules: list[Rule] = []
     sinks: list[Sink] = []
+    timezone: str = Field("UTC", description="IANA name, such as Europe/Berlin; schedules are in its local time")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {value!r}; give an IANA name such as Europe/Berlin") from None
+        return value
 
     @field_validator("cameras")
     @classmethod

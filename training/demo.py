@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,9 +21,10 @@ from shared.service import stop_on_signals
 from shared.settings import load_settings
 from shared.sitefile import load_site
 from shared.telemetry.logs import configure_logs
-from training.evaluate import Evaluation, Truth, evaluate, fold, read_truth
+from training.evaluate import Evaluation, evaluate, fold
 from training.report import staged_table, wide_console
 from training.scenes.road import build_road_scene
+from training.truth import Truth, read_truth
 
 # An incident that began this shortly before the end may rightly have no alert yet: the slowest rule waits 10 s.
 _GRACE_S = 13.0
@@ -87,7 +89,7 @@ class Watcher:
         found = fold(self.alerts, first)
         result = evaluate(found, _repeated(truth, played_s))
         due = [pair for pair in result.matches if pair[1] is not None or pair[0].start_s + _GRACE_S < played_s]
-        return Evaluation(due, result.false_alarms, result.scores)
+        return replace(result, matches=due)
 
 
 def _repeated(truth: Truth, played_s: float) -> Truth:
@@ -125,7 +127,7 @@ def main() -> int:
 
         run_all(load_site(scene.site), settings, Plan(), stop, on_ready=ready, on_bus=watcher.watch)
         verdict = watcher.verdict(read_truth(scene.truth))
-    wide_console().print(staged_table(verdict))
+    wide_console().print(staged_table(verdict.matches, verdict.false_alarms))
     missed = sum(1 for _, found in verdict.matches if found is None)
     console.print(f"{len(verdict.matches)} staged, {missed} missed, {len(verdict.false_alarms)} other alerts")
     return 1 if missed or verdict.false_alarms else 0

@@ -8,13 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
+from services.analyzer.state import plain
 from shared.catalogue import Severity
 from shared.clock import NS, incident_id
 from shared.messages import Incident
 
 # Seen elsewhere for this long, a track has really gone; for less, its box only merged with passing traffic.
 _DEPARTURE_NS = NS
+# A queue is reported again when it has grown by half; every vehicle that joins is no news.
+_GROWTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Claim:
         zone: id of the zone that it fits in.
         since: UTC ns when the cause began.
         opens: False: only keeps an incident alive that is open already.
+        members: track ids of a claim that is about a whole zone (a queue); `track` is then its summary, and an
+            open incident is found by `same_place` alone.
     """
 
     track: TrackView
@@ -32,11 +39,13 @@ class Claim:
     severity: Severity
     since: int
     opens: bool
+    members: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
 class OpenIncident:
-    """State of one open incident; times are UTC ns of frames, `ground` and `size` are in picture heights."""
+    """State of one open incident; times are UTC ns of frames, `ground` and `size` are in picture heights,
+    `anchor` is the box at the opening."""
 
     incident_id: str
     zone: str
@@ -50,6 +59,7 @@ class OpenIncident:
     box: BoxTuple
     ground: Point
     size: float
+    anchor: BoxTuple
     revision: int = 0
     elsewhere_since: int | None = None
     moved_away: bool = False
@@ -68,6 +78,11 @@ class Hysteresis:
     lost_ns: int
 
 
+_STATE: TypeAdapter[tuple[list[OpenIncident], tuple[str, int, int]]] = TypeAdapter(
+    tuple[list[OpenIncident], tuple[str, int, int]]
+)
+
+
 class IncidentBook:
     """The open incidents of one type on one camera."""
 
@@ -79,6 +94,18 @@ class IncidentBook:
         self._hysteresis, self._same_place = hysteresis, same_place
         self._open: list[OpenIncident] = []
         self._last_start: tuple[str, int, int] = ("", -1, 0)
+
+    def state(self) -> JsonValue:
+        """The open incidents, and what the next id depends on, as plain JSON data; see `Rule.state`."""
+        return plain(_STATE, (self._open, self._last_start))
+
+    def restore(self, value: JsonValue) -> None:
+        """Go on from a `state()`; see `Rule.restore`."""
+        self._open, self._last_start = _STATE.validate_python(value)
+
+    def open_in(self, zone: str) -> OpenIncident | None:
+        """The first open incident of a zone."""
+        return next((item for item in self._open if item.zone == zone), None)
 
     def step(self, scene: Scene, claims: Sequence[Claim]) -> list[Incident]:
         """Take one frame's claims; returns the changes of this frame in a fixed order."""
@@ -109,6 +136,8 @@ class IncidentBook:
             item.moved_away = item.moved_away or now - item.elsewhere_since >= _DEPARTURE_NS
 
     def _by_track(self, claim: Claim) -> OpenIncident | None:
+        if claim.members:
+            return None
         return next((item for item in self._open if claim.track.track_id in item.track_ids), None)
 
     def _by_place(self, claim: Claim, now: int) -> OpenIncident | None:
@@ -123,12 +152,13 @@ class IncidentBook:
             started_at=claim.since,
             detected_at=scene.captured_at,
             last_seen=scene.captured_at,
-            track_ids=[track.track_id],
+            track_ids=list(claim.members) or [track.track_id],
             label=track.label,
             score=track.score,
             box=track.box,
             ground=track.ground,
             size=track.size,
+            anchor=track.box,
         )
         self._open.append(item)
         return self._message(item, "opened", scene)
@@ -145,9 +175,14 @@ class IncidentBook:
             item.box, item.ground, item.size = track.box, track.ground, track.size
         item.last_seen = scene.captured_at
         item.score = max(item.score, track.score)
-        if track.track_id in item.track_ids:
+        if claim.members:
+            if len(claim.members) < _GROWTH * len(item.track_ids):
+                return []
+            item.track_ids, item.box = list(claim.members), track.box
+        elif track.track_id in item.track_ids:
             return []
-        item.track_ids.append(track.track_id)
+        else:
+            item.track_ids.append(track.track_id)
         item.revision += 1
         return [self._message(item, "updated", scene)]
 

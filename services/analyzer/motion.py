@@ -9,7 +9,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.scene import BoxTuple, Point
+from services.analyzer.state import plain
 from shared.clock import NS
 
 # An object rests while its ground point stays within this share of its size. Boxes of a standing car jitter
@@ -22,10 +25,10 @@ REST_GROWTH = 1.25
 LEAVE_NS = int(0.8 * NS)
 # A rest of this length is worth remembering when its track leaves; what moves rests for a few frames at most.
 REMEMBER_NS = NS
-# Another track takes the rest over: within 10 s when the first was lost there (hidden by a lorry, missed), but
+# Another track takes the rest over: within 12 s when the first was lost there (hidden by a lorry, missed), but
 # only within 2 s when it was seen to leave. A passing car that takes the track along uncovers the stopped one
 # sooner than that; in a queue the next car needs longer to move up.
-LOST_NS = 10 * NS
+LOST_NS = 12 * NS
 DEPARTED_NS = 2 * NS
 # Velocity is measured over this time: long against box jitter, short against a vehicle's manoeuvre.
 VELOCITY_NS = NS
@@ -99,12 +102,27 @@ class MotionView:
     velocity: Point | None
 
 
+# The rests of motions and the vacant ones are never the same object, so that plain copies are the whole state.
+_STATE: TypeAdapter[tuple[list[tuple[int, _Motion]], list[_Rest]]] = TypeAdapter(
+    tuple[list[tuple[int, _Motion]], list[_Rest]]
+)
+
+
 class MotionMemory:
     """Follows the motion of all tracks of one camera."""
 
     def __init__(self) -> None:
         self._motions: dict[int, _Motion] = {}
         self._vacant: list[_Rest] = []
+
+    def state(self) -> JsonValue:
+        """All that further frames depend on, as plain JSON data; see `Rule.state`."""
+        return plain(_STATE, (list(self._motions.items()), self._vacant))
+
+    def restore(self, value: JsonValue) -> None:
+        """Go on from a `state()`; see `Rule.restore`."""
+        motions, self._vacant = _STATE.validate_python(value)
+        self._motions = dict(motions)
 
     def update(self, observations: Iterable[Observation], now: int) -> list[MotionView]:
         """Take one frame's tracked boxes; returns one view per box, in order."""

@@ -1,5 +1,6 @@
 """What the rules see of one frame: the tracked objects with their motion and zones."""
 
+import math
 from dataclasses import dataclass
 
 from shared.messages import FrameRef
@@ -25,6 +26,7 @@ class TrackView:
         rest_score: mean detection score since then.
         rest_seen: share of the frames since then on which it was detected, 0..1.
         velocity: over about the last second, in box sizes per second; None before there is enough to tell.
+        speed_kmh: on the road of a calibrated camera; None elsewhere.
     """
 
     track_id: int
@@ -39,6 +41,12 @@ class TrackView:
     rest_score: float
     rest_seen: float
     velocity: Point | None
+    speed_kmh: float | None = None
+
+    @property
+    def speed(self) -> float | None:
+        """Box sizes per second; None before there is enough to tell."""
+        return math.hypot(*self.velocity) if self.velocity else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.analyzer.motion import MotionMemory, Observation
 from services.analyzer.rules import build_rules
-from services.analyzer.scene import Scene, TrackView
+from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.zones import RoadPlane, ZoneMap
 from shared.clock import NS
@@ -84,13 +84,14 @@ class CameraAnalyzer:
                 rest_score=motion.rest_score,
                 rest_seen=motion.rest_seen,
                 velocity=motion.velocity,
+                speed_kmh=self._speed_kmh(seen, motion.velocity, aspect),
             )
             for (item, match), seen, inside, motion in zip(pairs, observations, zones, motions, strict=True)
         )
         scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views)
-        return scene, self._message(detections, views, aspect)
+        return scene, self._message(detections, views)
 
-    def _message(self, detections: Detections, views: tuple[TrackView, ...], aspect: float) -> Tracks:
+    def _message(self, detections: Detections, views: tuple[TrackView, ...]) -> Tracks:
         return Tracks.model_construct(
             schema_="wayside.tracks/1",
             camera=detections.camera,
@@ -106,19 +107,19 @@ class CameraAnalyzer:
                     score=view.score,
                     box=view.box,
                     zones=[zone.id for zone in view.zones],
-                    speed=round(float(np.hypot(*view.velocity)), 3) if view.velocity else 0.0,
-                    speed_kmh=self._speed_kmh(view, aspect),
+                    speed=round(view.speed or 0.0, 3),
+                    speed_kmh=view.speed_kmh,
                 )
                 for view in views
             ],
         )
 
-    def _speed_kmh(self, view: TrackView, aspect: float) -> float | None:
-        if self._plane is None or view.velocity is None:
+    def _speed_kmh(self, seen: Observation, velocity: Point | None, aspect: float) -> float | None:
+        if self._plane is None or velocity is None:
             return None
-        x, y = view.ground[0] / aspect, view.ground[1]
+        x, y = seen.ground[0] / aspect, seen.ground[1]
         step = 0.1  # seconds: short enough that the perspective does not change along the way
-        ahead = (x + view.velocity[0] * view.size * step / aspect, y + view.velocity[1] * view.size * step)
+        ahead = (x + velocity[0] * seen.size * step / aspect, y + velocity[1] * seen.size * step)
         here, there = self._plane.metres(np.array([(x, y), ahead]))
         return round(float(np.hypot(*(there - here))) / step * 3.6, 1)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.geometry import Floats, ground_points, inside_polygon
+from shared.geometry import Floats, ground_points
 from shared.site import Camera, Ground, Zone
 
 
@@ -19,7 +19,15 @@ class ZoneMap:
     """
 
     def __init__(self, camera: Camera) -> None:
-        self._zones = [(zone, np.array(zone.polygon)) for zone in camera.zones]
+        self._zones = camera.zones
+        # The edges of all zones in one row, so that a frame costs one test and not one per zone.
+        polygons = [np.array(zone.polygon) for zone in camera.zones]
+        self._starts = np.cumsum([0] + [len(polygon) for polygon in polygons])[:-1]
+        if polygons:
+            self._x1, self._y1 = np.concatenate(polygons).T
+            self._x2, self._y2 = np.concatenate([np.roll(polygon, -1, axis=0) for polygon in polygons]).T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self._slope = (self._x2 - self._x1) / (self._y2 - self._y1)
 
     def of(self, boxes: Floats) -> list[tuple[Zone, ...]]:
         """Zones per box, in the site's order.
@@ -29,9 +37,12 @@ class ZoneMap:
         """
         if not len(boxes) or not self._zones:
             return [()] * len(boxes)
-        points = ground_points(boxes)
-        member = np.stack([inside_polygon(points, polygon) for _, polygon in self._zones])
-        return [tuple(self._zones[i][0] for i in np.flatnonzero(column)) for column in member.T]
+        x, y = ground_points(boxes).T[..., None]
+        crosses = (self._y1 > y) != (self._y2 > y)  # even-odd rule, as in `shared.geometry.inside_polygon`
+        with np.errstate(invalid="ignore"):
+            left = crosses & (x < self._x1 + (y - self._y1) * self._slope)
+        member = np.add.reduceat(left, self._starts, axis=1, dtype=np.int64) % 2 == 1
+        return [tuple(zone for zone, inside in zip(self._zones, row, strict=True) if inside) for row in member.tolist()]
 
 
 class RoadPlane:

@@ -16,6 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SITE_PAGE = (ROOT / "docs/site-file.md").read_text()
 # The edit of the example that gives each quoted error.
 MISTAKES = {
+    "no time of day": ('from: "20:00"', 'from: "8pm"'),
+    "unknown time zone": ("Europe/Berlin", "Berlin"),
     "unknown key": ("direction:", "directoin:"),
     "needs at least 3 points": (", [0.47, 0.35], [0.52, 0.98]]", "]"),
     "less than or equal to 1": ("[0.31, 0.98]", "[1.31, 0.98]"),

@@ -36,9 +36,9 @@ def test_a_pause_of_seven_seconds_opens_nothing() -> None:
 
 
 def test_a_shoulder_waits_thirty_seconds() -> None:
-    changes = play(45, still("truck", 0.9, 0.6))
+    changes = play(45, stopping("truck", 0.9, stop_y=0.6, stop_s=2.0))
     assert summary(changes) == [("stopped-vehicle", "opened")]
-    assert 29.0 <= changes[0].detected_at / NS <= 32.0
+    assert 31.0 <= changes[0].detected_at / NS <= 34.0
 
 
 def test_missed_detections_neither_end_nor_double_it() -> None:

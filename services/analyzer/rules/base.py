@@ -1,14 +1,18 @@
 """What all rules share: the interface, and the zones that a rule watches with the site's overrides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import ClassVar, Protocol
+from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from services.analyzer.scene import Scene, TrackView
-from shared.catalogue import CATALOGUE, Severity
-from shared.clock import to_ns
+from shared.catalogue import CATALOGUE, NOT_OBSTACLES, IncidentType, Severity
+from shared.clock import NS, to_ns
 from shared.messages import Incident
-from shared.site import Camera, Site, Zone
+from shared.site import Camera, Site, Window, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +21,28 @@ class Watch:
 
     Attributes:
         after_ns: how long the cause must last before the incident opens.
+        classes: the classes that count; None: all that are not in `NOT_OBSTACLES`.
+        schedule: windows of local time in which an incident may open; empty: always.
     """
 
     zone: Zone
     after_ns: int
     severity: Severity
+    classes: frozenset[str] | None
+    schedule: tuple[Window, ...]
+    timezone: ZoneInfo
+
+    def concerns(self, label: str) -> bool:
+        """Whether an object of this class counts."""
+        return label not in NOT_OBSTACLES if self.classes is None else label in self.classes
+
+    def may_open(self, now: int) -> bool:
+        """Whether the schedule lets an incident open at this event time (UTC ns). An open one lives on outside
+        the schedule until its cause ends; a cause that began before the schedule opens when it begins."""
+        if not self.schedule:
+            return True
+        local = datetime.fromtimestamp(now // NS, self.timezone)
+        return any(window.covers(local) for window in self.schedule)
 
 
 Watches = Mapping[str, Watch]
@@ -38,6 +59,17 @@ class Rule(Protocol):
     def step(self, scene: Scene) -> list[Incident]:
         """Take one frame; returns the incidents that changed on it."""
 
+    def state(self) -> JsonValue:
+        """All that further frames depend on, as plain JSON data: it survives `json.dumps` and `loads` unchanged
+        (Python writes a float so that it reads back as the same number)."""
+
+    def restore(self, value: JsonValue) -> None:
+        """Go on from the `state()` of a rule of the same type, site and camera, as if it had been this one.
+
+        Raises:
+            ValueError: the value is no such state (pydantic's ValidationError is one).
+        """
+
 
 def watches_for(site: Site, camera: Camera, incident: str) -> dict[str, Watch]:
     """The zones of a camera that an incident type watches: its defaults by zone kind, then the site's rules.
@@ -46,11 +78,7 @@ def watches_for(site: Site, camera: Camera, incident: str) -> dict[str, Watch]:
     longest default. Later rules win.
     """
     entry = CATALOGUE[incident]
-    watches = {
-        zone.id: Watch(zone, to_ns(entry.after_s[zone.kind]), entry.severity)
-        for zone in camera.zones
-        if zone.kind in entry.after_s
-    }
+    watches = {zone.id: _default(entry, zone, site.timezone) for zone in camera.zones if zone.kind in entry.after_s}
     for rule in site.rules:
         if rule.incident != incident or (rule.cameras is not None and camera.id not in rule.cameras):
             continue
@@ -61,12 +89,27 @@ def watches_for(site: Site, camera: Camera, incident: str) -> dict[str, Watch]:
             if not rule.enabled:
                 watches.pop(zone.id, None)
                 continue
-            base = watches.get(zone.id, Watch(zone, to_ns(max(entry.after_s.values())), entry.severity))
-            after = base.after_ns if rule.after_s is None else to_ns(rule.after_s)
-            watches[zone.id] = Watch(zone, after, rule.severity or base.severity)
+            base = watches.get(zone.id) or _default(entry, zone, site.timezone)
+            watches[zone.id] = replace(
+                base,
+                after_ns=base.after_ns if rule.after_s is None else to_ns(rule.after_s),
+                severity=rule.severity or base.severity,
+                classes=base.classes if rule.classes is None else frozenset(rule.classes),
+                schedule=base.schedule if rule.schedule is None else tuple(rule.schedule),
+            )
     return watches
 
 
+def _default(entry: IncidentType, zone: Zone, timezone: str) -> Watch:
+    after_s = entry.after_s.get(zone.kind, max(entry.after_s.values()))
+    classes = entry.kind_classes.get(zone.kind, entry.classes)
+    return Watch(zone, to_ns(after_s), entry.severity, classes, (), ZoneInfo(timezone))
+
+
 def watched_zone(track: TrackView, watches: Watches) -> Watch | None:
-    """The first watched zone that the track stands in."""
-    return next((watches[zone.id] for zone in track.zones if zone.id in watches), None)
+    """The first watched zone that the track stands in and whose classes it belongs to."""
+    for zone in track.zones:
+        watch = watches.get(zone.id)
+        if watch is not None and watch.concerns(track.label):
+            return watch
+    return None

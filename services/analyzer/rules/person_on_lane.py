@@ -1,97 +1,14 @@
-"""`person-on-lane`: a person on foot on a lane, runway or taxiway for 1 s."""
+"""`person-on-lane`: a person on foot on a lane, runway or taxiway for 1 s.
 
-import math
-from dataclasses import dataclass
+Opens, holds and closes as `presence.PresenceRule` says.
+"""
+
 from typing import ClassVar
 
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
-from services.analyzer.motion import coverage
-from services.analyzer.rules.base import Watch, Watches, watched_zone
-from services.analyzer.scene import BoxTuple, Scene, TrackView
-from shared.catalogue import PERSONS, ROAD_VEHICLES
-from shared.clock import NS
-from shared.messages import Incident
-
-# Left the lane: 2 s beside it. Lost: 5 s hidden by a passing vehicle or missed.
-_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=5 * NS)
-# A gap in the detections shorter than this does not restart the presence.
-_GAP_NS = NS
-_MIN_SEEN = 0.5
-_MIN_SCORE = 0.35
-# People walk about 1.5 box sizes a second; a lost person reappears within reach of that, and those who stand
-# together are one incident.
-_REACH = 1.5
-_MAX_REACH = 6.0
-_TWO_WHEELERS = frozenset({"motorcycle", "bicycle"})
+from services.analyzer.rules.presence import PresenceRule
 
 
-@dataclass(slots=True)
-class _Presence:
-    since: int
-    last: int
-    seen: int
-    frames: int
-    score_sum: float
-
-
-class PersonOnLane:
-    """Opens when a person has been in watched zones for the time; one incident however many lanes are crossed."""
+class PersonOnLane(PresenceRule):
+    """Opens for persons who do not ride; people who stand together are one incident."""
 
     incident: ClassVar[str] = "person-on-lane"
-
-    def __init__(self, site: str, watches: Watches) -> None:
-        self._watches = watches
-        self._present: dict[int, _Presence] = {}
-        self._book = IncidentBook(self.incident, site, _HYSTERESIS, _within_reach)
-
-    def step(self, scene: Scene) -> list[Incident]:
-        """See `Rule.step`."""
-        for presence in self._present.values():
-            presence.frames += 1
-        claims = []
-        vehicles = [track for track in scene.tracks if track.label in ROAD_VEHICLES]
-        for track in scene.tracks:
-            watch = watched_zone(track, self._watches)
-            if track.label in PERSONS and watch is not None and not is_aboard(track, vehicles):
-                claims.append(self._claim(track, watch, scene.captured_at))
-        stale = [key for key, presence in self._present.items() if scene.captured_at - presence.last > _GAP_NS]
-        for key in stale:
-            del self._present[key]
-        return self._book.step(scene, claims)
-
-    def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
-        presence = self._present.setdefault(track.track_id, _Presence(now, now, 0, 1, 0.0))
-        presence.last = now
-        presence.seen += 1
-        presence.score_sum += track.score
-        opens = (
-            now - presence.since >= watch.after_ns
-            and presence.seen >= _MIN_SEEN * presence.frames
-            and presence.score_sum >= _MIN_SCORE * presence.seen
-        )
-        return Claim(track, watch.zone.id, watch.severity, presence.since, opens)
-
-
-def is_aboard(person: TrackView, vehicles: list[TrackView]) -> bool:
-    """Whether the person rides or sits in one of the vehicles.
-
-    A rider's box overlaps the two-wheeler's. Driver and passengers lie inside the vehicle's box with their
-    lower edge well above the vehicle's; someone who stands before the vehicle has it at the same height or below.
-    """
-    for vehicle in vehicles:
-        inside = coverage(person.box, vehicle.box)
-        if vehicle.label in _TWO_WHEELERS:
-            if inside >= 0.3:
-                return True
-        elif inside >= 0.6 and person.box[3] < vehicle.box[3] - 0.15 * _height(vehicle.box):
-            return True
-    return False
-
-
-def _height(box: BoxTuple) -> float:
-    return box[3] - box[1]
-
-
-def _within_reach(item: OpenIncident, claim: Claim, now: int) -> bool:
-    reach = min(_REACH * (1 + (now - item.last_seen) / NS), _MAX_REACH) * max(item.size, claim.track.size)
-    return math.dist(item.ground, claim.track.ground) <= reach

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+from pydantic import JsonValue
+
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
-from services.analyzer.rules.base import Watches, watched_zone
+from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Scene, TrackView
 from shared.clock import NS
 from shared.messages import Incident
+
+SamePlace = Callable[[OpenIncident, Claim, int], bool]
 
 # An object at rest for this long (again) keeps its incident alive, wherever its ground point is now: traffic
 # that hides its lower half moves the ground point out of the zone.
@@ -20,12 +24,17 @@ _SETTLED_NS = NS
 # Lost: 12 s hidden or missed. A lorry that crawls past hides a car for 5 to 10 s.
 _HYSTERESIS = Hysteresis(elsewhere_ns=3 * NS, lost_ns=12 * NS)
 _SAME_PLACE_IOU = 0.3
-# An object counts as seen when the detector found it on half of the frames, with this mean score.
-_MIN_SEEN = 0.5
+# An object counts as seen when the detector found it on this share of the frames: a detector that misses every
+# second frame at random stays above.
+_MIN_SEEN = 0.4
 
 
 class RestingRule:
-    """Opens when an object of interest has rested in a watched zone for the zone's time."""
+    """Opens when an object of interest has rested in a watched zone for the zone's time.
+
+    Subclasses say with `_concerns` what beside the zone's classes decides about an object, and with `_opens` what
+    more an opening needs.
+    """
 
     def __init__(
         self,
@@ -34,21 +43,42 @@ class RestingRule:
         watches: Watches,
         *,
         min_score: float,
-        concerns: Callable[[TrackView, Scene], bool],
+        hysteresis: Hysteresis = _HYSTERESIS,
+        same_place: SamePlace | None = None,
     ) -> None:
-        """`concerns(track, scene)` says whether the rule is about this object; `min_score` is its mean score."""
-        self._watches, self._concerns, self._min_score = watches, concerns, min_score
-        self._book = IncidentBook(incident, site, _HYSTERESIS, _same_place)
+        """`min_score` is the mean detection score that an object needs."""
+        self._watches, self._min_score = watches, min_score
+        self._book = IncidentBook(incident, site, hysteresis, same_place or _same_place)
 
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
-        return self._book.step(scene, [claim for track in scene.tracks if (claim := self._claim(track, scene))])
+        return self._book.step(scene, self._claims(scene))
+
+    def _claims(self, scene: Scene) -> list[Claim]:
+        return [claim for track in scene.tracks if (claim := self._claim(track, scene))]
+
+    def _concerns(self, track: TrackView, scene: Scene) -> bool:
+        return True
+
+    def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        return True
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return self._book.state()
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        self._book.restore(value)
 
     def _claim(self, track: TrackView, scene: Scene) -> Claim | None:
         rested = scene.captured_at - track.rest_since
-        if rested < _HOLD_NS or not self._concerns(track, scene):
+        if rested < _HOLD_NS:
             return None
         watch = watched_zone(track, self._watches)
+        counts = watch is not None or any(other.concerns(track.label) for other in self._watches.values())
+        if not counts or not self._concerns(track, scene):
+            return None
         if watch is None:
             return Claim(track, "", "info", track.rest_since, opens=False)
         opens = (
@@ -56,6 +86,8 @@ class RestingRule:
             and scene.captured_at - track.settled_since >= _SETTLED_NS
             and track.rest_seen >= _MIN_SEEN
             and track.rest_score >= self._min_score
+            and watch.may_open(scene.captured_at)
+            and self._opens(track, watch, scene)
         )
         return Claim(track, watch.zone.id, watch.severity, track.rest_since, opens)
 

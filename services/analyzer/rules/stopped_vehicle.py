@@ -1,14 +1,26 @@
-"""`stopped-vehicle`: a vehicle that has not moved for the zone's time (10 s on a lane, 30 s on a shoulder)."""
+"""`stopped-vehicle`: a vehicle that has not moved for the zone's time (10 s on a lane, 30 s on a shoulder).
+
+On a lane it opens for whoever stands alone, for two after a crash, and for the head of a queue; those who wait
+behind are congestion (`queues.py`). Once the queue before it has gone, a vehicle has the zone's time to follow. On a
+shoulder the cars that stood there when the stream began are known (`parked.py`). An open incident holds through
+occlusion, in a queue too, and closes when the vehicle has driven on.
+"""
 
 from typing import ClassVar
 
-from services.analyzer.rules.base import Watches
+from pydantic import JsonValue, TypeAdapter
+
+from services.analyzer.rules.base import Watch, Watches
+from services.analyzer.rules.parked import ParkedCars
+from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView
-from shared.catalogue import ROAD_VEHICLES
+from shared.messages import Incident
 
 # Far cars of 15 px score 0.3 to 0.5; a lamp post that is taken for a vehicle now and then stays below.
 _MIN_SCORE = 0.3
+
+_STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue]] = TypeAdapter(tuple[JsonValue, JsonValue, JsonValue])
 
 
 class StoppedVehicle(RestingRule):
@@ -17,8 +29,28 @@ class StoppedVehicle(RestingRule):
     incident: ClassVar[str] = "stopped-vehicle"
 
     def __init__(self, site: str, watches: Watches) -> None:
-        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE, concerns=_is_vehicle)
+        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE)
+        self._queues = Queues(watches)
+        self._parked = ParkedCars(frozenset(key for key, watch in watches.items() if watch.zone.kind == "shoulder"))
 
+    def step(self, scene: Scene) -> list[Incident]:
+        """See `Rule.step`."""
+        self._queues.update(scene)
+        self._parked.update(scene)
+        return super().step(scene)
 
-def _is_vehicle(track: TrackView, scene: Scene) -> bool:
-    return track.label in ROAD_VEHICLES
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return [super().state(), self._queues.state(), self._parked.state()]
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        book, queues, parked = _STATE.validate_python(value)
+        super().restore(book)
+        self._queues.restore(queues)
+        self._parked.restore(parked)
+
+    def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        if watch.zone.kind == "shoulder":
+            return not self._parked.knows(track)
+        return not self._queues.waited(track, scene.captured_at, watch.after_ns)

@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import JsonValue, TypeAdapter
+
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Scene, TrackView
-from shared.catalogue import ROAD_VEHICLES
+from services.analyzer.state import plain
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -16,18 +18,26 @@ from shared.messages import Incident
 _MIN_SPEED = 0.4
 # Travel within 60 degrees of the opposite direction; a lane change is far from that.
 _MAX_COSINE = -0.5
-# The travel may be interrupted for this long by a displaced box without starting again.
-_GAP_NS = int(0.4 * NS)
+# The travel may be interrupted for this long by displaced and missed boxes without starting again: of ten frames
+# a second half may be missed, in runs of up to seven.
+_GAP_NS = int(0.8 * NS)
 _MIN_SCORE = 0.3
-# Turned round: 2 s without wrong travel. Lost: it has left the picture or is hidden.
-_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=4 * NS)
+# Turned round: 2 s without wrong travel. Lost: 8 s; a lorry hides what passes it for less.
+_HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=8 * NS)
 _SAME_PLACE_IOU = 0.1
+# A vehicle that was hidden reappears on a new track up to this many sizes further per second.
+_REACH = 4.0
 
 
 @dataclass(slots=True)
 class _Travel:
     since: int
     last: int
+
+
+_STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, _Travel]], JsonValue]
+)
 
 
 class WrongWay:
@@ -45,22 +55,28 @@ class WrongWay:
         claims = []
         for track in scene.tracks:
             watch = watched_zone(track, self._watches)
-            if (
-                watch
-                and track.label in ROAD_VEHICLES
-                and track.score >= _MIN_SCORE
-                and _is_against(track, watch, scene)
-            ):
+            if watch and track.score >= _MIN_SCORE and _is_against(track, watch, scene):
                 claims.append(self._claim(track, watch, scene.captured_at))
         stale = [key for key, travel in self._travels.items() if scene.captured_at - travel.last > _GAP_NS]
         for key in stale:
             del self._travels[key]
         return self._book.step(scene, claims)
 
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, (list(self._travels.items()), self._book.state()))
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        travels, book = _STATE.validate_python(value)
+        self._travels = dict(travels)
+        self._book.restore(book)
+
     def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
         travel = self._travels.setdefault(track.track_id, _Travel(now, now))
         travel.last = now
-        return Claim(track, watch.zone.id, watch.severity, travel.since, now - travel.since >= watch.after_ns)
+        opens = now - travel.since >= watch.after_ns and watch.may_open(now)
+        return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
 
 
 def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
@@ -76,4 +92,8 @@ def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
 
 
 def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
-    return box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU
+    if box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU:
+        return True
+    elapsed = (now - item.last_seen) / NS
+    reach = (1 + _REACH * elapsed) * max(item.size, claim.track.size)
+    return elapsed > 0 and math.dist(item.ground, claim.track.ground) <= reach
