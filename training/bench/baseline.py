@@ -54,8 +54,8 @@ def track(boxes: Sequence[NDArray[np.float32]], shape: tuple[int, int]) -> Itera
     Yields:
         (N, 8): x1, y1, x2, y2, track id, score, class, index.
     """
-    options = IterableSimpleNamespace(**YAML.load(check_yaml("bytetrack.yaml")))
-    tracker = BYTETracker(options)
+    options = IterableSimpleNamespace(**YAML.load(check_yaml("bytetrack.yaml")))  # type: ignore[no-untyped-call]
+    tracker = BYTETracker(options)  # type: ignore[no-untyped-call]
     for frame in boxes:
         yield np.asarray(tracker.update(Boxes(frame.reshape(-1, 6), shape)), np.float32).reshape(-1, 8)
 
@@ -78,14 +78,14 @@ def judge(
                 state = seen[int(key)] = _Seen(foot, now, last=now)
             if np.hypot(*(foot - state.anchor)) > _STILL:
                 state.anchor, state.since = foot, now
-            lane = next((p for p in polygons if cv2.pointPolygonTest(p[0], (float(foot[0]), float(foot[1])), False) >= 0), None)
+            lane = next(
+                (p for p in polygons if cv2.pointPolygonTest(p[0], (float(foot[0]), float(foot[1])), False) >= 0), None
+            )
             state.inside_since = None if lane is None else now if state.inside_since is None else state.inside_since
             state.last = now
             state.path = [(t, p) for t, p in state.path if now - t <= 1.01] + [(now, foot)]
             for incident, started in _causes(labels[int(label)], state, lane, scale, now):
-                alert = alerts.setdefault(
-                    (int(key), incident), BaselineAlert(incident, started, now, now, int(key))
-                )
+                alert = alerts.setdefault((int(key), incident), BaselineAlert(incident, started, now, now, int(key)))
                 alert.ended_s = now
     return sorted(alerts.values(), key=lambda item: (item.detected_s, item.track))
 

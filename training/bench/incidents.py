@@ -85,7 +85,9 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
     height, width = scene.place.plate.shape[:2]
     size = np.array([width, height, width, height])
     frames = [
-        np.array([(*(np.array(o.box) * size), o.score, index[o.label]) for o in item.objects], np.float32).reshape(-1, 6)
+        np.array([(*(np.array(o.box) * size), o.score, index[o.label]) for o in item.objects], np.float32).reshape(
+            -1, 6
+        )
         for item in detections
     ]
     site = scene.place.site(scene.id, FPS)
@@ -135,7 +137,9 @@ def run(split: str, imgsz: int, limit: int | None) -> tuple[list[Judged], dict[s
 def report(judged: Sequence[Judged], places: dict[str, str], split: str, imgsz: int) -> str:
     """Markdown tables."""
     lines = [f"Split {split}, {imgsz} px, {FPS} frames/s, {describe()}.", ""]
-    lines += ["| what | size | place | contestant | staged | found | rate (95 %) | median s | p95 s | start within 2 s |"]
+    lines += [
+        "| what | size | place | contestant | staged | found | rate (95 %) | median s | p95 s | start within 2 s |"
+    ]
     lines += ["| --- | --- | --- | --- | --: | --: | --- | --: | --: | --: |"]
     rows = sorted({item.row for item, _ in judged[0].evaluation.matches})  # type: ignore[attr-defined]
     for row in rows:
@@ -149,13 +153,19 @@ def report(judged: Sequence[Judged], places: dict[str, str], split: str, imgsz: 
     lines += ["| --- | --- | --: | --: | --- | --- |"]
     for kind in (*NEGATIVES, "all without queue", "staged incidents"):
         lines += [_negative(one, kind) for one in judged]
-    lines += ["", "| type | contestant | found / staged | false alarms | duplicates | F1 |", "| --- | --- | --- | --: | --: | --: |"]
+    lines += [
+        "",
+        "| type | contestant | found / staged | false alarms | duplicates | F1 |",
+        "| --- | --- | --- | --: | --: | --: |",
+    ]
     for name in sorted({*judged[0].evaluation.by_incident, *judged[1].evaluation.by_incident}):
         for one in judged:
             f = one.evaluation.by_incident.get(name)
             if f is not None:
                 f1 = f"{f.f1:.2f}" if f.f1 is not None else "-"
-                lines.append(f"| {name} | {one.name} | {f.found} / {f.staged} | {f.false_alarms} | {f.duplicates} | {f1} |")
+                lines.append(
+                    f"| {name} | {one.name} | {f.found} / {f.staged} | {f.false_alarms} | {f.duplicates} | {f1} |"
+                )
     return "\n".join(lines) + "\n"
 
 
@@ -183,7 +193,10 @@ def _row(one: Judged, row: str, size: str, place: str | None) -> list[str]:
     middle, late = (f"{value:.1f}" if value is not None else "-" for value in (median(times), percentile(times, 95)))
     near = f"{sum(hit[1] <= 2.0 for hit in hits) / len(hits):.0%}" if hits else "-"
     rate = f"{len(hits) / len(own):.0%}{between}"
-    return [f"| {row} | {size} | {place or 'all'} | {one.name} | {len(own)} | {len(hits)} | {rate} | {middle} | {late} | {near} |"]
+    return [
+        f"| {row} | {size} | {place or 'all'} | {one.name} | {len(own)} | {len(hits)} | {rate} "
+        f"| {middle} | {late} | {near} |"
+    ]
 
 
 def _negative(one: Judged, kind: str) -> str:

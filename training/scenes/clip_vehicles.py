@@ -48,5 +48,3 @@ def _cut(picture: np.ndarray, blob: np.ndarray, box: tuple[int, int, int, int]) 
     soft = cv2.GaussianBlur(mask.astype(np.float32), (3, 3), 0)
     part = np.s_[y : y + h, x : x + w]
     return Cutout(np.ascontiguousarray(picture[part]), np.ascontiguousarray(soft[part]))
-
-

@@ -67,6 +67,4 @@ def _cut(number: int, line: int) -> Cutout:
     soft = cv2.GaussianBlur(cv2.erode(largest, np.ones((3, 3), np.uint8)).astype(np.float32), (3, 3), 0)
     x0, y0, w0, h0 = cv2.boundingRect(largest)
     part = np.s_[y0 : y0 + h0, x0 : x0 + w0]
-    return Cutout(
-        np.ascontiguousarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)[part]), np.asarray(soft[part], np.float32)
-    )
+    return Cutout(np.ascontiguousarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)[part]), np.asarray(soft[part], np.float32))

@@ -33,7 +33,9 @@ class Conditions:
         shake = float(random.uniform(0.5, 2.5)) if random.random() < 0.3 else 0.0
         gain = (light * (1 + warm), light, light * (1 - warm))
         quality = int(random.integers(50, 90))
-        return cls(gain, float(random.uniform(0.8, 1.4)), float(random.uniform(2, 6)), shake, quality, rain, extra, seed)
+        return cls(
+            gain, float(random.uniform(0.8, 1.4)), float(random.uniform(2, 6)), shake, quality, rain, extra, seed
+        )
 
 
 class Weather:
@@ -61,7 +63,9 @@ class Weather:
         if c.extra == "insect":
             height, width = self._shape[:2]
             at = np.array([0.5, 0.6]) + 0.25 * np.array([np.sin(index / 35 + c.seed), np.cos(index / 50)])
-            cv2.ellipse(picture, (int(at[0] * width), int(at[1] * height)), (26, 12), index * 7 % 360, 0, 360, (22, 20, 18), -1)
+            cv2.ellipse(
+                picture, (int(at[0] * width), int(at[1] * height)), (26, 12), index * 7 % 360, 0, 360, (22, 20, 18), -1
+            )
         if c.shake:
             random = np.random.default_rng([c.seed, index])
             move = np.array([[1, 0, random.normal(0, c.shake / 2)], [0, 1, random.normal(0, c.shake / 2)]])
@@ -85,7 +89,9 @@ class Weather:
         small = np.zeros((height // 8, width // 8), np.float32)
         reach = 0.03 if self._c.extra == "light" else 0.1 if moving else min(0.08, 0.01 + index / 3000)
         centre = int(at[0] * width / 8), int(at[1] * height / 8)
-        cv2.ellipse(small, centre, (max(2, int(reach * width / 8)), max(2, int(reach * width / 20))), 15, 0, 360, 1.0, -1)
+        cv2.ellipse(
+            small, centre, (max(2, int(reach * width / 8)), max(2, int(reach * width / 20))), 15, 0, 360, 1.0, -1
+        )
         weight = cv2.resize(cv2.GaussianBlur(small, (0, 0), 2), (width, height))[..., None]
         factor = 0.9 if self._c.extra == "light" else -0.45
         return np.clip(picture * (1 + factor * weight), 0, 255).astype(np.uint8)

@@ -47,7 +47,7 @@ class Place:
     @property
     def lanes(self) -> int:
         """How many lanes there are."""
-        return self.lines.shape[1] - 1
+        return int(self.lines.shape[1]) - 1
 
     def scale_of_row(self, row: float) -> float:
         """Pixels per metre of what stands in this row."""

@@ -98,9 +98,7 @@ def compose(split: str, kind: str, seed: int) -> Scene:
 def _footage(split: str, seed: int, random: np.random.Generator, conditions: Conditions) -> Scene:
     if split == "test" and seed % 3 == 0:
         step = 2.5 * float(random.uniform(0.6, 1.2))
-        return Scene(
-            split, "clip", seed, 376 / step / FPS, parking(), View(), conditions, footage=("parking", 0, step)
-        )
+        return Scene(split, "clip", seed, 376 / step / FPS, parking(), View(), conditions, footage=("parking", 0, step))
     view = View(float(random.uniform(1, 1.25)), float(random.uniform(0, 0.5)), 1.0, split == "test")
     step = 6 * float(random.uniform(0.4, 1.0))
     first = 225 if split == "test" else 0
@@ -175,7 +173,11 @@ def _walkers(scene: Scene, random: np.random.Generator, closed: dict[int, list[t
         edge, sign = (place.lanes, -1) if right else (0, 1)
         into, out = begin + 0.6 / pace, begin + 1.2 / pace + 3.0
         out += 0.5 / pace
-        points = [(begin, edge - sign * 0.6), (into + 0.5 / pace, edge + sign * 0.5), (out - 0.5 / pace, edge + sign * 0.5)]
+        points = [
+            (begin, edge - sign * 0.6),
+            (into + 0.5 / pace, edge + sign * 0.5),
+            (out - 0.5 / pace, edge + sign * 0.5),
+        ]
         points.append((out + 0.6 / pace, edge - sign * 0.6))
         scene.actors.append(Actor(cutout, metres, walk(points, z), sort != "bird"))
         closed[lane].append((begin - 3, out + 1))
@@ -223,7 +225,9 @@ def _traffic(scene: Scene, random: np.random.Generator, closed: dict[int, list[t
         while now < scene.seconds:
             if not any(now + ride > begin and now < end for begin, end in closed[lane]):
                 cutout, metres = _vehicle(scene, random)
-                actors.append(Actor(cutout, metres, drive(lane + 0.5 + float(random.normal(0, 0.04)), now, speed, place)))
+                actors.append(
+                    Actor(cutout, metres, drive(lane + 0.5 + float(random.normal(0, 0.04)), now, speed, place))
+                )
             now += float(random.uniform(1.6, 5.0))
     return actors
 
