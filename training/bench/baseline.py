@@ -34,6 +34,7 @@ class BaselineAlert:
     detected_s: float
     ended_s: float
     track: int
+    box: tuple[float, float, float, float]
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ def judge(
     alerts: dict[tuple[int, str], BaselineAlert] = {}
     for index, rows in enumerate(track(frames, shape)):
         now = index / fps
-        for x1, _, x2, y2, key, _, label, _ in rows.tolist():
+        for x1, y1, x2, y2, key, _, label, _ in rows.tolist():
             foot = np.array([(x1 + x2) / 2, y2])
             state = seen.setdefault(int(key), _Seen(foot, now, last=now))
             if now - state.last > _FORGET_S:
@@ -85,7 +86,9 @@ def judge(
             state.last = now
             state.path = [(t, p) for t, p in state.path if now - t <= 1.01] + [(now, foot)]
             for incident, started in _causes(labels[int(label)], state, lane, scale, now):
-                alert = alerts.setdefault((int(key), incident), BaselineAlert(incident, started, now, now, int(key)))
+                box = (x1 / width, y1 / height, x2 / width, y2 / height)
+                opened = BaselineAlert(incident, started, now, now, int(key), box)
+                alert = alerts.setdefault((int(key), incident), opened)
                 alert.ended_s = now
     return sorted(alerts.values(), key=lambda item: (item.detected_s, item.track))
 

@@ -27,6 +27,7 @@ from shared.messages import Alert, Detections
 from training.bench import baseline
 from training.bench.detections import Request, detect_all
 from training.bench.machine import describe
+from training.bench.places import handle, how_seen, placed
 from training.evaluate import Evaluation, evaluate_all, fold
 from training.intervals import garwood, median, percentile, wilson
 from training.scenes.staged import FPS, INCIDENTS, NEGATIVES, Scene, compose
@@ -46,10 +47,11 @@ class Judged:
     evaluation: Evaluation
 
 
-def requests_of(split: str, limit: int | None) -> list[Request]:
+def requests_of(split: str, limit: int | None, kinds: Sequence[str] = ()) -> list[Request]:
     """The scenes of a split; dev has half of test's."""
     counts = {kind: count if split == "test" else -(-count // 2) for kind, count in _SCENES.items()}
-    return [(split, kind, seed) for kind, count in counts.items() for seed in range(min(count, limit or count))]
+    chosen = [kind for kind in counts if not kinds or kind in kinds]
+    return [(split, kind, seed) for kind in chosen for seed in range(min(counts[kind], limit or counts[kind]))]
 
 
 def truth_of(scene: Scene) -> Truth:
@@ -58,10 +60,10 @@ def truth_of(scene: Scene) -> Truth:
         TrueIncident.model_validate(
             {
                 "camera": scene.id, "incident": item.incident, "start_s": item.start_s, "end_s": item.end_s,
-                "size_px": item.pixels, "row": item.row, "place": scene.place.name,
+                "zone": handle(index, item), "size_px": item.pixels, "row": item.row, "place": scene.place.name,
             }
         )
-        for item in scene.truth
+        for index, item in enumerate(scene.truth)
     ]  # fmt: skip
     return Truth(incidents=incidents, duration_s={scene.id: scene.seconds})
 
@@ -76,7 +78,7 @@ def wayside_alerts(scene: Scene, detections: Iterable[Detections]) -> list[Alert
             event = book.apply(incident, [])
             if event is not None:
                 states.append(event.alert)
-    return states
+    return placed(scene, states)
 
 
 def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequence[str]) -> list[Alert]:
@@ -91,22 +93,32 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
         for item in detections
     ]
     site = scene.place.site(scene.id, FPS)
-    return [
+    states = [
         Alert(
             alert_id=f"b{number}", incident=item.incident, camera=scene.id, zone="lane", severity="critical",
             status="closed", started_at=to_rfc3339(round(item.started_s * NS)),
             detected_at=to_rfc3339(round(item.detected_s * NS)), ended_at=to_rfc3339(round(item.ended_s * NS)),
-            track_ids=[item.track], label="", score=1.0, box=(0, 0, 1, 1), evidence=[], model="baseline", site="bench",
+            track_ids=[item.track], label="", score=1.0, box=clipped(item.box), evidence=[], model="baseline",
+            site="bench",
         )
         for number, item in enumerate(baseline.judge(frames, labels, site.cameras[0], (height, width), FPS))
     ]  # fmt: skip
+    return placed(scene, states)
 
 
-def run(split: str, imgsz: int, limit: int | None) -> tuple[list[Judged], dict[str, str]]:
-    """Render, detect and judge; also each scene's place by its id."""
+def clipped(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A tracker's box reaches beyond the picture; an alert's does not."""
+    x1, y1, x2, y2 = (min(max(side, 0.0), 1.0) for side in box)
+    return x1, y1, x2, y2
+
+
+def run(
+    split: str, imgsz: int, limit: int | None, kinds: Sequence[str] = ()
+) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
+    """Render, detect and judge; each scene's place by its id; how the detector saw what was staged."""
     backend = TorchBackend(find_weights("yolo11n-coco"))
     stage = DetectorStage(backend, imgsz=imgsz)
-    requests = requests_of(split, limit)
+    requests = requests_of(split, limit, kinds)
     console = Console(stderr=True)
     with Progress(
         TextColumn("scenes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
@@ -123,15 +135,17 @@ def run(split: str, imgsz: int, limit: int | None) -> tuple[list[Judged], dict[s
 
         found = detect_all(stage, imgsz, requests, on_scene)
     stage.close()
-    ours, theirs, places = [], [], {}
+    ours, theirs, places, seen = [], [], {}, {}
     for request, detections in found.items():
         scene = compose(*request)
         truth = truth_of(scene)
         places[scene.id] = scene.place.name
+        for index, item in enumerate(scene.truth):
+            seen[scene.id, handle(index, item)] = how_seen(scene, index, detections)
         ours.append((fold(wayside_alerts(scene, detections)), truth))
         # The baseline knows no congestion; that truth is Wayside's alone.
         theirs.append((fold(baseline_alerts(scene, detections, backend.labels)), truth))
-    return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places
+    return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
 
 
 def report(judged: Sequence[Judged], places: dict[str, str], split: str, imgsz: int) -> str:
@@ -215,10 +229,11 @@ def _negative(one: Judged, kind: str) -> str:
     return f"| {kind} | {one.name} | {hours:.2f} | {len(alarms)} | {rate} | {kinds} |"
 
 
-def details(one: Judged) -> str:
+def details(one: Judged, seen: dict[tuple[str, str], str]) -> str:
     """Every miss and false alarm, to look for causes."""
     lines = [
-        f"missed {item.camera} {item.row} {item.start_s:.1f}-{item.end_s:.1f} s, {item.size_px:.0f} px"  # type: ignore[attr-defined]
+        f"missed {item.camera} {item.row} {item.start_s:.1f}-{item.end_s:.1f} s, {item.size_px:.0f} px, "  # type: ignore[attr-defined]
+        f"{seen[item.camera, item.zone or '']}"
         for item, found in one.evaluation.matches
         if found is None
     ]
@@ -248,14 +263,15 @@ def main() -> int:
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
+    parser.add_argument("--kinds", nargs="*", default=[], choices=(*INCIDENTS, *NEGATIVES), help="only these scenes")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
-    judged, places = run(arguments.split, arguments.imgsz, arguments.limit)
+    judged, places, seen = run(arguments.split, arguments.imgsz, arguments.limit, arguments.kinds)
     text = report(judged, places, arguments.split, arguments.imgsz)
     print(text)
     if arguments.details:
-        print(details(judged[0]))
-    if arguments.split == "test" and arguments.limit is None:
+        print(details(judged[0], seen))
+    if arguments.split == "test" and arguments.limit is None and not arguments.kinds:
         write_docs(text)
     return 0
 

@@ -34,13 +34,18 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """One true incident: its type, a finer name for its row, its height in pixels, and seconds."""
+    """One true incident: its type, a finer name for its row, its height in pixels, and seconds.
+
+    An alert must name `zone`, or its box must overlap `actor`'s at its detection.
+    """
 
     incident: str
     row: str
     pixels: float
     start_s: float
     end_s: float
+    actor: Actor | None = None
+    zone: str | None = None
 
 
 @dataclass(eq=False)
@@ -66,6 +71,19 @@ class Scene:
     def id(self) -> str:
         """Names the scene and the camera."""
         return f"{self.split}-{self.kind}-{self.seed}"
+
+
+def box_at(scene: Scene, actor: Actor, time_s: float) -> tuple[float, float, float, float] | None:
+    """Where the thing is drawn: x1, y1, x2, y2 in 0..1 of the picture, unclipped; None while it is not there."""
+    at = actor.path(time_s)
+    if at is None:
+        return None
+    rows, columns = actor.cutout.alpha.shape
+    row = scene.place.row_of(at[1])
+    tall = actor.metres * scene.place.scale_of_row(row)
+    wide, column = tall * columns / rows, scene.place.column(at[0], row)
+    height, width = scene.place.plate.shape[:2]
+    return (column - wide / 2) / width, (row - tall) / height, (column + wide / 2) / width, row / height
 
 
 def compose(split: str, kind: str, seed: int) -> Scene:
@@ -141,12 +159,12 @@ def _cast(scene: Scene, random: np.random.Generator) -> dict[int, list[tuple[flo
                 closed[lane].append((arrive - 4, arrive + 14))
             elif kind == "stopped-vehicle":
                 scene.actors.append(Actor(cutout, metres, brake(x, z, place, arrive, None)))
-                scene.truth.append(Staged(kind, kind, pixels, arrive, scene.seconds))
+                scene.truth.append(Staged(kind, kind, pixels, arrive, scene.seconds, scene.actors[-1]))
                 closed[lane].append((arrive - 4, scene.seconds))
             else:
                 scene.actors.append(Actor(cutout, metres, reverse(x, z, place, arrive, arrive + 4.0)))
                 end = arrive + 4.0 + min(8.0, 4.0 + max(0.0, (place.farthest - z - 16) / 8))
-                scene.truth.append(Staged(kind, kind, pixels, arrive + 4.0, end))
+                scene.truth.append(Staged(kind, kind, pixels, arrive + 4.0, end, scene.actors[-1]))
                 closed[lane].append((arrive - 4, scene.seconds))
     elif kind in ("person-on-lane", "animal-on-lane", "birds"):
         _walkers(scene, random, closed)
@@ -156,7 +174,8 @@ def _cast(scene: Scene, random: np.random.Generator) -> dict[int, list[tuple[flo
         for lane in closed:
             closed[lane].append((0.0, scene.seconds))
             _queue(scene, random, lane)
-        scene.truth.append(Staged("congestion", "congestion", 24.0, 0.0, scene.seconds))
+            zone = f"lane-{lane + 1}"
+            scene.truth.append(Staged("congestion", "congestion", 24.0, 0.0, scene.seconds, zone=zone))
     return closed
 
 
@@ -182,7 +201,7 @@ def _walkers(scene: Scene, random: np.random.Generator, closed: dict[int, list[t
         scene.actors.append(Actor(cutout, metres, walk(points, z), sort != "bird"))
         closed[lane].append((begin - 3, out + 1))
         if sort != "bird":
-            scene.truth.append(Staged(kind, kind, pixels, into, out))
+            scene.truth.append(Staged(kind, kind, pixels, into, out, scene.actors[-1]))
 
 
 def _obstacles(scene: Scene, random: np.random.Generator, closed: dict[int, list[tuple[float, float]]]) -> None:
@@ -195,7 +214,7 @@ def _obstacles(scene: Scene, random: np.random.Generator, closed: dict[int, list
         start = float(random.uniform(4, 8))
         scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
         row = "obstacle-on-lane, " + ("ball or bag" if number == 0 else "no class of the model")
-        scene.truth.append(Staged("obstacle-on-lane", row, pixels, start, scene.seconds))
+        scene.truth.append(Staged("obstacle-on-lane", row, pixels, start, scene.seconds, scene.actors[-1]))
         closed[lane].append((start - 4, scene.seconds))
 
 
