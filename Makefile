@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system kafka check test unit demo bench docs clean
+.PHONY: help setup system kafka check test unit demo bench bench-incidents docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create the Python environment
 
@@ -48,6 +48,9 @@ demo: setup ## A staged road scene, live in the browser; DEMO_SECONDS=n ends it
 
 bench: setup ## All benchmarks, as tables of ratios
 	$(BIN)/python -m training.bench
+
+bench-incidents: setup ## Alerts on staged scenes beside a baseline; writes docs/benchmarks.md
+	$(BIN)/python -m training.bench.incidents
 
 docs: setup ## Write the generated parts of docs/ anew
 	@$(BIN)/python -m shared.schemas
