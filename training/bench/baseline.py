@@ -1,7 +1,4 @@
-"""What a user would write around Ultralytics `track`: ByteTrack with its defaults, and dwell rules in polygons.
-
-It gets the same boxes as Wayside. `tests/integration/test_bench_incidents.py` compares its tracks with `YOLO.track`'s.
-"""
+"""What a user would write around Ultralytics `track`: ByteTrack with its defaults, and dwell rules in polygons."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
