@@ -106,16 +106,12 @@ class KafkaBus:
         """One message by its address, or None when it is not there."""
         address = TopicPartition(topic, partition)
         with self._reading:
-            self._check_open()
-            if self._reader is None:
-                self._reader = self._connect(self._make_reader)
             try:
-                self._reader.assign([address])
-                self._reader.seek(address, offset)
+                reader = self._reader_at(address, offset)
                 # The usual case is one fetch; only an empty answer is worth asking where the end is.
-                found = self._reader.poll(timeout_ms=300, max_records=1)
+                found = reader.poll(timeout_ms=300, max_records=1)
                 if not found and offset < self.end_offsets(topic).get(partition, 0):
-                    found = self._reader.poll(timeout_ms=int(_READ_S * 1000), max_records=1)
+                    found = reader.poll(timeout_ms=int(_READ_S * 1000), max_records=1)
             except OffsetOutOfRangeError:
                 return None
             except KafkaError as error:
@@ -131,22 +127,27 @@ class KafkaBus:
         address = TopicPartition(topic, number)
         found: list[Record] = []
         with self._reading:
-            self._check_open()
-            if self._reader is None:
-                self._reader = self._connect(self._make_reader)
             try:
-                self._reader.assign([address])
-                self._reader.seek(address, first[number])
+                reader = self._reader_at(address, first[number])
                 # The position, not the last offset, says where the end is: compaction may have removed what is there.
-                while self._reader.position(address) < last[number]:
-                    before = self._reader.position(address)
-                    messages = self._reader.poll(timeout_ms=int(_READ_S * 1000)).get(address, [])
-                    if self._reader.position(address) == before:
+                while reader.position(address) < last[number]:
+                    before = reader.position(address)
+                    messages = reader.poll(timeout_ms=int(_READ_S * 1000)).get(address, [])
+                    if reader.position(address) == before:
                         raise BusError(f"reading {topic}/{number} failed: nothing comes after offset {before}")
                     found += [record for record in map(kafka_consumer.to_record, messages) if record.key == key]
             except KafkaError as error:
                 raise BusError(f"reading {topic}/{number} failed: {reason(error)}") from None
         return found
+
+    def _reader_at(self, address: TopicPartition, offset: int) -> KafkaConsumer:
+        """The one consumer without a group, at this address; call it with `_reading` held."""
+        self._check_open()
+        if self._reader is None:
+            self._reader = self._connect(self._make_reader)
+        self._reader.assign([address])
+        self._reader.seek(address, offset)
+        return self._reader
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next message of each partition will get."""

@@ -1,6 +1,5 @@
 """Staged scenes: what is in them, when, and the truth. The same (split, kind, seed) gives the same scene."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +8,7 @@ from training.scenes import clip_vehicles, debris
 from training.scenes.coco_cutouts import chosen
 from training.scenes.conditions import Conditions
 from training.scenes.cutouts import Cutout
+from training.scenes.paths import Path, brake, creep, drive, hold, reverse, walk
 from training.scenes.places import Place, View, generated, highway, parking
 from training.scenes.things import ball
 
@@ -16,10 +16,6 @@ FPS = 5
 INCIDENTS = ("stopped-vehicle", "person-on-lane", "wrong-way", "animal-on-lane", "obstacle-on-lane")
 NEGATIVES = ("traffic", "clip", "pause", "queue", "shadow", "wet", "light", "birds", "insect")
 SIZES = ((8, 16), (16, 24), (24, 40), (40, 80))
-_BRAKING = 4.0
-
-Path = Callable[[float], tuple[float, float] | None]
-"""Seconds → lanes to the right of the first line, metres ahead; None while it is not there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +227,7 @@ def _queue(scene: Scene, random: np.random.Generator, lane: int) -> None:
     z = scene.place.nearest + 2
     while z < scene.place.farthest + moved:
         cutout, metres = _vehicle(scene, random)
-        scene.actors.append(Actor(cutout, metres, _creep(lane + 0.5, z, times, places, scene.place)))
+        scene.actors.append(Actor(cutout, metres, creep(lane + 0.5, z, times, places, scene.place)))
         z += float(random.uniform(8, 11))
 
 
@@ -249,59 +245,3 @@ def _traffic(scene: Scene, random: np.random.Generator, closed: dict[int, list[t
                 )
             now += float(random.uniform(1.6, 5.0))
     return actors
-
-
-def drive(x: float, start: float, speed: float, place: Place) -> Path:
-    """Comes along a lane at constant speed and leaves the picture below."""
-
-    def path(time_s: float) -> tuple[float, float] | None:
-        z = place.farthest - speed * (time_s - start)
-        return (x, z) if time_s >= start and z > place.nearest * 0.8 else None
-
-    return path
-
-
-def brake(x: float, z: float, place: Place, arrive: float, leave: float | None) -> Path:
-    """Brakes evenly, stands at `z` from `arrive` on, and accelerates away at `leave`."""
-
-    def path(time_s: float) -> tuple[float, float] | None:
-        if time_s < arrive:
-            at = z + _BRAKING / 2 * (arrive - time_s) ** 2
-            return (x, at) if at < place.farthest else None
-        at = z if leave is None or time_s < leave else z - 0.75 * (time_s - leave) ** 2
-        return (x, at) if at > place.nearest * 0.8 else None
-
-    return path
-
-
-def reverse(x: float, z: float, place: Place, arrive: float, start: float) -> Path:
-    """Brakes, stands, then drives back up its lane: 2 m/s² up to 8 m/s."""
-    there = brake(x, z, place, arrive, None)
-
-    def path(time_s: float) -> tuple[float, float] | None:
-        if time_s < start:
-            return there(time_s)
-        past = time_s - start
-        at = z + (past**2 if past < 4 else 16 + 8 * (past - 4))
-        return (x, at) if at < place.farthest else None
-
-    return path
-
-
-def walk(points: list[tuple[float, float]], z: float) -> Path:
-    """Through (time, x) points at a constant distance."""
-    times, places = zip(*points, strict=True)
-    return lambda time_s: (float(np.interp(time_s, times, places)), z) if times[0] <= time_s <= times[-1] else None
-
-
-def hold(x: float, z: float, start: float) -> Path:
-    """Lies at one place from `start` on."""
-    return lambda time_s: (x, z) if time_s >= start else None
-
-
-def _creep(x: float, z: float, times: list[float], places: list[float], place: Place) -> Path:
-    def path(time_s: float) -> tuple[float, float] | None:
-        at = z - float(np.interp(time_s, times, places))
-        return (x, at) if place.nearest * 0.8 < at < place.farthest else None
-
-    return path
