@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.alerts.lifecycle import AlertBook
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.torch import TorchBackend
-from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
@@ -117,7 +116,6 @@ def run(
 ) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
     """Render, detect and judge; each scene's place by its id; how the detector saw what was staged."""
     backend = TorchBackend(find_weights("yolo11n-coco"))
-    stage = DetectorStage(backend, imgsz=imgsz)
     requests = requests_of(split, limit, kinds)
     console = Console(stderr=True)
     with Progress(
@@ -133,18 +131,17 @@ def run(
             if not console.is_terminal and done % 20 == 0:
                 console.print(f"{done} of {len(requests)} scenes", highlight=False)
 
-        found = detect_all(stage, imgsz, requests, on_scene)
-    stage.close()
+        found = detect_all(backend, imgsz, requests, on_scene)
     ours, theirs, places, seen = [], [], {}, {}
-    for request, detections in found.items():
+    for request, detected in found.items():
         scene = compose(*request)
         truth = truth_of(scene)
         places[scene.id] = scene.place.name
         for index, item in enumerate(scene.truth):
-            seen[scene.id, handle(index, item)] = how_seen(scene, index, detections)
-        ours.append((fold(wayside_alerts(scene, detections)), truth))
+            seen[scene.id, handle(index, item)] = how_seen(scene, index, detected.closer)
+        ours.append((fold(wayside_alerts(scene, detected.closer)), truth))
         # The baseline knows no congestion; that truth is Wayside's alone.
-        theirs.append((fold(baseline_alerts(scene, detections, backend.labels)), truth))
+        theirs.append((fold(baseline_alerts(scene, detected.whole, backend.labels)), truth))
     return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
 
 
