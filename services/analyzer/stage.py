@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
-from services.analyzer.motion import MotionMemory, Observation
+from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
@@ -20,6 +20,10 @@ from shared.site import Camera, Ground, Site
 _CLOCK_RESET_NS = 2 * NS
 # After a gap in the stream tracks and rests mean nothing any more.
 _GAP_RESET_NS = 30 * NS
+# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector; a
+# lorry right before the camera has a third. An aircraft on its stand may well fill the picture.
+_SCENERY = 0.5
+_LARGE = frozenset({"airplane"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,9 @@ class CameraAnalyzer:
 
     def _look(self, detections: Detections) -> tuple[Scene, Tracks]:
         now = detections.frame.captured_at
-        matches = self._tracker.update(detections.objects, detections.width, detections.height, now / NS)
-        pairs = [(item, match) for item, match in zip(detections.objects, matches, strict=True) if match]
+        objects = [item for item in detections.objects if box_area(item.box) <= _SCENERY or item.label in _LARGE]
+        matches = self._tracker.update(objects, detections.width, detections.height, now / NS)
+        pairs = [(item, match) for item, match in zip(objects, matches, strict=True) if match]
         aspect = detections.width / detections.height
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)

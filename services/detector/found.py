@@ -31,8 +31,8 @@ class Found:
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
 
-    def only(self, keep: NDArray[np.bool_]) -> "Found":
-        """Those where `keep`, (K,), is true."""
+    def only(self, keep: NDArray[np.intp]) -> "Found":
+        """Those with these indices."""
         return Found(self.xyxy[keep], self.scores[keep], self.classes[keep])
 
 
@@ -49,7 +49,7 @@ def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, 
     cut = np.concatenate([part[:, :2] < _CUT, part[:, 2:] > 1 - _CUT], axis=1) & inner
     start, size = np.tile(ends[:2], 2), np.tile((region.width, region.height), 2)
     placed = Found((part * size + start) / (width, height, width, height), boxes.scores, boxes.classes)
-    return placed.only(~cut.any(axis=1))
+    return placed.only(np.flatnonzero(~cut.any(axis=1)))
 
 
 def merge(whole: Found, closer: Found) -> Found:
@@ -60,7 +60,8 @@ def merge(whole: Found, closer: Found) -> Found:
     sizes, others = area(whole.xyxy)[:, None], area(closer.xyxy)[None]
     same = (common >= _SAME_UNION * (sizes + others - common)) & (common >= _SAME_PART * np.minimum(sizes, others))
     wins = closer.scores[None] * _CLOSER >= whole.scores[:, None]
-    kept, added = whole.only(~(same & wins).any(axis=1)), closer.only(~(same & ~wins).any(axis=0))
+    kept = whole.only(np.flatnonzero(~(same & wins).any(axis=1)))
+    added = closer.only(np.flatnonzero(~(same & ~wins).any(axis=0)))
     order = np.argsort(-np.concatenate([kept.scores, added.scores]), kind="stable")
     return Found(
         np.concatenate([kept.xyxy, added.xyxy])[order],

@@ -27,7 +27,13 @@ SERVICE = "detector"
 def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
     """The detector stage with the configured weights on the configured device; see `DetectorStage` for `cameras`."""
     weights = find_weights(settings.model, settings.models)
-    backend = TorchBackend(weights, device=settings.device, min_score=settings.min_score, threads=settings.threads)
+    backend = TorchBackend(
+        weights,
+        device=settings.device,
+        min_score=settings.min_score,
+        threads=settings.threads,
+        precision=settings.precision,
+    )
     return DetectorStage(backend, imgsz=settings.imgsz, cameras=cameras)
 
 
