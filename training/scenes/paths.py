@@ -50,6 +50,30 @@ def reverse(x: float, z: float, place: Place, arrive: float, start: float) -> Pa
     return path
 
 
+def pull_in(x: float, beside: float, z: float, place: Place, arrive: float, leave: float) -> Path:
+    """Comes down the lane `beside`, pulls into lane position `x` just past what stands there, stops, drives on."""
+
+    def path(time_s: float) -> tuple[float, float] | None:
+        left = max(arrive - time_s, 0.0)
+        gone = max(time_s - leave, 0.0)
+        at = z + 0.75 * left**2 - 0.75 * gone**2
+        share = min(max((2.6 - left) / 2.4, 0.0), 1.0)
+        across = beside + (x - beside) * share**2 * (3 - 2 * share)
+        return (across, at) if place.nearest * 0.8 < at < place.farthest else None
+
+    return path
+
+
+def cross(z: float, start: float, speed: float, lanes: int, *, leftwards: bool) -> Path:
+    """Flies over the road, `speed` in lanes per second."""
+
+    def path(time_s: float) -> tuple[float, float] | None:
+        way = (time_s - start) * speed - 1.5
+        return (lanes - way if leftwards else way, z) if -1.5 <= way <= lanes + 1.5 else None
+
+    return path
+
+
 def walk(points: list[tuple[float, float]], z: float) -> Path:
     """Through (time, x) points at a constant distance."""
     times, places = zip(*points, strict=True)
