@@ -62,7 +62,7 @@ def truth_of(scene: Scene) -> Truth:
             {
                 "camera": scene.id, "incident": item.incident, "start_s": item.start_s, "end_s": item.end_s,
                 "zone": handle(index, item), "size_px": item.pixels, "row": item.row, "place": scene.place.name,
-                "hidden_s": item.hidden_s,
+                "hidden_s": item.hidden_s, "hidden_share": item.hidden_share,
             }
         )
         for index, item in enumerate(scene.truth)

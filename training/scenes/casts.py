@@ -10,14 +10,14 @@ from training.scenes.cutouts import Cutout
 from training.scenes.debris import debris
 from training.scenes.paths import brake, creep, cross, drive, hold, pull_in, reverse, walk
 from training.scenes.places import Place
-from training.scenes.scene import SIZES, Actor, Scene, Staged
+from training.scenes.scene import SIZES, Actor, Scene, Staged, box_at
 from training.scenes.things import ball
 
 Random = np.random.Generator
 # Lanes per second of a person who walks at 1.4 m/s.
 _PACE = 1.4 / 3.7
 # A patrol car stops so far past the stopped one, metres, and hides it so long, seconds.
-_GAP, _HIDDEN_S = 7.0, 5.0
+_GAP, _HIDDEN_S = 5.5, 5.0
 
 
 def cast(scene: Scene, random: Random) -> None:
@@ -84,29 +84,42 @@ def _two_lanes(scene: Scene, random: Random) -> list[tuple[int, int, tuple[int, 
 def _stopped(scene: Scene, random: Random) -> None:
     """Two vehicles brake and stay; in every third scene one, which a patrol car hides for some seconds later on."""
     place, hides = scene.place, scene.seed % 3 == 2
-    for number, lane, size in _two_lanes(scene, random)[: 1 if hides else 2]:
+    for _, lane, size in _two_lanes(scene, random)[: 1 if hides else 2]:
         cutout, metres = vehicle(scene, random)
-        z, pixels = _distance(place, metres, size, random)
-        arrive, x, hidden = float(random.uniform(7, 10)), lane + 0.5, None
-        if hides and number == 0:
-            z = max(z, place.nearest * 1.05 + _GAP)
-            pixels = _pixels(place, metres, z)
+        z, _ = _distance(place, metres, size, random)
+        z = max(z, place.nearest * 1.05 + _GAP) if hides else z
+        arrive, pixels = float(random.uniform(7, 10)), _pixels(place, metres, z)
+        actor = Actor(cutout, metres, brake(lane + 0.5, z, place, arrive, None))
+        staged = Staged("stopped-vehicle", "stopped-vehicle", pixels, arrive, scene.seconds, actor)
+        if hides:
             comes = arrive + float(random.uniform(13, 16))
-            hidden = (comes, comes + _HIDDEN_S)
-            _patrol(scene, lane, z, hidden)
-        scene.actors.append(Actor(cutout, metres, brake(x, z, place, arrive, None)))
-        row = "stopped-vehicle"
-        scene.truth.append(Staged(row, row, pixels, arrive, scene.seconds, scene.actors[-1], hidden_s=hidden))
+            staged = _hidden(scene, staged, lane, z, (comes, comes + _HIDDEN_S))
+        scene.actors.append(actor)
+        scene.truth.append(staged)
         scene.closed[lane].append((arrive - 4, scene.seconds))
 
 
-def _patrol(scene: Scene, lane: int, z: float, stands: tuple[float, float]) -> None:
+def _hidden(scene: Scene, staged: Staged, lane: int, z: float, stands: tuple[float, float]) -> Staged:
     """The split's tallest vehicle comes down the lane beside, pulls in before the stopped one and hides it."""
     cutout, metres = max(clip_vehicles.vehicles(scene.split, scene.view.mirror), key=lambda item: item[1])
-    beside = lane - 1 if lane else lane + 1
-    path = pull_in(lane + 0.5, beside + 0.5, z - _GAP, scene.place, *stands)
-    scene.actors.append(Actor(cutout, metres, path))
+    place, beside = scene.place, lane - 1 if lane else lane + 1
+    near, far = place.row_of(z - _GAP), place.row_of(z)
+    # In the line of sight, as far as the lane is wide enough for that.
+    left, right = place.column(lane, near), place.column(lane + 1, near)
+    across = float(np.clip((place.column(lane + 0.5, far) - left) / (right - left), 0.25, 0.75))
+    actor = Actor(cutout, metres, pull_in(lane + across, beside + 0.5, z - _GAP, place, *stands))
+    scene.actors.append(actor)
     scene.closed[beside].append((stands[0] - 16, stands[0] + 1))
+    return replace(staged, hidden_s=stands, hidden_share=round(_covered(scene, staged.actor, actor, stands[0] + 1), 2))
+
+
+def _covered(scene: Scene, far: Actor | None, near: Actor, time_s: float) -> float:
+    """The share of one box that another one covers."""
+    a, b = box_at(scene, far, time_s) if far else None, box_at(scene, near, time_s)
+    if a is None or b is None:
+        return 0.0
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(w, 0.0) * max(h, 0.0) / ((a[2] - a[0]) * (a[3] - a[1]))
 
 
 def _pauses(scene: Scene, random: Random) -> None:

@@ -31,6 +31,7 @@ class Staged:
 
     Attributes:
         hidden_s: begin and end of the time when a nearer vehicle stands in front of it.
+        hidden_share: how much of its box that vehicle's box covers.
     """
 
     incident: str
@@ -41,6 +42,7 @@ class Staged:
     actor: Actor | None = None
     zone: str | None = None
     hidden_s: tuple[float, float] | None = None
+    hidden_share: float = 0.0
 
 
 Times = list[tuple[float, float]]

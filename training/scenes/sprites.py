@@ -12,7 +12,7 @@ from training.scenes.cutouts import Cutout
 
 # The optics and the codec of a road camera do not draw a far car as sharply as a shrunken picture of a near one is.
 _BLUR = 0.6
-_SHADOW = 0.6
+_SHADOW = 0.55
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def _sprite(cutout: Cutout, height: int, shadow: bool) -> Sprite:
         dark = np.zeros(cover.shape, np.float32)
         depth = max(1, width // 14)
         centre = side + width // 2, above + height - depth // 2 - 1
-        cv2.ellipse(dark, centre, (max(1, round(width * 0.5)), depth), 0, 0, 360, _SHADOW, -1)
+        cv2.ellipse(dark, centre, (max(1, round(width * 0.46)), depth), 0, 0, 360, _SHADOW, -1)
         open_ = open_ * (1 - cv2.GaussianBlur(dark, (0, 0), max(0.6, depth / 2)))
     keep = np.repeat((open_ * 255).round()[..., None], 3, axis=2).astype(np.uint8)
     return Sprite(np.clip(solid.round(), 0, 255).astype(np.uint8), keep, side + width // 2, above + height)
