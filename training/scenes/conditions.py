@@ -58,7 +58,7 @@ class Weather:
         self._table = table.round().astype(np.uint8)[None]
         self._plain = conditions.gamma == 1.0 and conditions.gain == (1.0, 1.0, 1.0)
         self._streaks = self._rain() if conditions.rain else None
-        self._spot = self._random.uniform(0.2, 0.8, 2), self._random.uniform(-0.04, 0.04, 2)
+        self._spot = self._random.uniform((0.35, 0.1), (0.65, 0.4)), self._random.uniform(-0.04, 0.04, 2)
 
     def apply(self, picture: Picture, index: int) -> Picture:
         """One frame, (H, W, 3) uint8; `picture` may be changed."""
