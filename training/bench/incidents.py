@@ -29,7 +29,8 @@ from training.bench.machine import describe
 from training.bench.places import handle, how_seen, placed
 from training.evaluate import Evaluation, evaluate_all, fold
 from training.intervals import garwood, median, percentile, wilson
-from training.scenes.staged import FPS, INCIDENTS, NEGATIVES, Scene, compose
+from training.scenes.scene import FPS, INCIDENTS, NEGATIVES, Scene
+from training.scenes.staged import compose
 from training.truth import TrueIncident, Truth
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
@@ -60,6 +61,7 @@ def truth_of(scene: Scene) -> Truth:
             {
                 "camera": scene.id, "incident": item.incident, "start_s": item.start_s, "end_s": item.end_s,
                 "zone": handle(index, item), "size_px": item.pixels, "row": item.row, "place": scene.place.name,
+                "hidden_s": item.hidden_s, "hidden_share": item.hidden_share,
             }
         )
         for index, item in enumerate(scene.truth)
