@@ -16,7 +16,8 @@ from shared.messages import DetectedObject, Detections, Incident, TrackedObject,
 from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
-# (or a clip was started again): the old state no longer applies. Smaller steps are late frames.
+# (or a clip was started again): the old state no longer applies, and what was open closes on the last frame
+# before. Smaller steps are late frames.
 _CLOCK_RESET_NS = 2 * NS
 # After a gap in the stream tracks and rests mean nothing any more.
 _GAP_RESET_NS = 30 * NS
@@ -59,8 +60,8 @@ class CameraAnalyzer:
         self._last: tuple[int, int] | None = None
         self._start()
 
-    def _start(self) -> None:
-        self._follow_anew()
+    def _start(self, first_id: int = 0) -> None:
+        self._follow_anew(first_id)
         self._rules = build_rules(self._site, self._camera)
 
     def _follow_anew(self, first_id: int = 0) -> None:
@@ -140,6 +141,7 @@ class CameraAnalyzer:
     def step(self, detections: Detections) -> Analysis:
         """Take the detections of one frame, in the order of the log."""
         now, offset = detections.frame.captured_at, detections.frame.offset
+        ended: list[Incident] = []
         if self._last is not None:
             last_time, last_offset = self._last
             if now <= last_time:
@@ -147,12 +149,23 @@ class CameraAnalyzer:
                     return Analysis(None, [], "duplicate")
                 if last_time - now < _CLOCK_RESET_NS:
                     return Analysis(None, [], "late")
-                self._start()
+                ended = self._close(detections, last_time, last_offset)
+                self._start(self._tracker.next_id)
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
-        return Analysis(tracks, [incident for rule in self._rules for incident in rule.step(scene)])
+        return Analysis(tracks, ended + [incident for rule in self._rules for incident in rule.step(scene)])
+
+    def _close(self, detections: Detections, last_time: int, last_offset: int) -> list[Incident]:
+        """Close what is open, told with the time and address of the last frame of the old time line.
+
+        The time of the new one may lie before the incidents began.
+        """
+        frame = detections.frame.model_copy(update={"captured_at": last_time, "offset": last_offset})
+        aspect = detections.width / detections.height
+        scene = Scene(self._camera.id, detections.run, last_time, aspect, detections.model, frame, ())
+        return [incident for rule in self._rules for incident in rule.close(scene)]
 
     def _look(self, detections: Detections) -> tuple[Scene, Tracks]:
         now = detections.frame.captured_at

@@ -117,11 +117,12 @@ class Worker:
         timestamp_ms = detections.frame.captured_at // 1_000_000
         self._producer.send(topics.TRACKS, analysis.tracks.to_bytes(), key=detections.camera, timestamp_ms=timestamp_ms)
         for incident in analysis.incidents:
-            self._publish_incident(incident, timestamp_ms)
+            self._publish_incident(incident)
         metrics.TRACKED_OBJECTS.labels(detections.camera).set(len(analysis.tracks.objects))
         metrics.FRAMES_OUT.labels(SERVICE, detections.camera).inc()
 
-    def _publish_incident(self, incident: Incident, timestamp_ms: int) -> None:
+    def _publish_incident(self, incident: Incident) -> None:
+        timestamp_ms = incident.changed_at // 1_000_000  # before this frame's time line when the clock was set back
         self._producer.send(topics.INCIDENTS, incident.to_bytes(), key=incident.incident_id, timestamp_ms=timestamp_ms)
         metrics.INCIDENTS.labels(incident.incident, incident.change).inc()
         logger(SERVICE).info(

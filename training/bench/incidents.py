@@ -99,18 +99,12 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
             alert_id=f"b{number}", incident=item.incident, camera=scene.id, zone="lane", severity="critical",
             status="closed", started_at=to_rfc3339(round(item.started_s * NS)),
             detected_at=to_rfc3339(round(item.detected_s * NS)), ended_at=to_rfc3339(round(item.ended_s * NS)),
-            track_ids=[item.track], label="", score=1.0, box=clipped(item.box), evidence=[], model="baseline",
+            track_ids=[item.track], label="", score=1.0, box=item.box, evidence=[], model="baseline",
             site="bench",
         )
         for number, item in enumerate(baseline.judge(frames, labels, site.cameras[0], (height, width), FPS))
     ]  # fmt: skip
     return placed(scene, states)
-
-
-def clipped(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """A tracker's box reaches beyond the picture; an alert's does not."""
-    x1, y1, x2, y2 = (min(max(side, 0.0), 1.0) for side in box)
-    return x1, y1, x2, y2
 
 
 def run(

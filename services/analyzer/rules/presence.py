@@ -76,6 +76,10 @@ class PresenceRule:
             del self._present[key]
         return self._book.step(scene, claims)
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """See `Rule.close`."""
+        return self._book.close(scene)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (list(self._present.items()), self._book.state()))

@@ -65,6 +65,10 @@ class WrongWay:
             del self._travels[key]
         return self._book.step(scene, claims)
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """See `Rule.close`."""
+        return self._book.close(scene)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (list(self._travels.items()), self._book.state()))
