@@ -4,9 +4,14 @@ import json
 import random
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.analyzer.lanes import LaneMeter
 from services.analyzer.stage import CameraAnalyzer
+from services.analyzer.worker import Worker
+from shared import topics
+from shared.bus.base import TopicSpec
+from shared.bus.memory import MemoryBus
 from shared.clock import NS, to_ns
 from shared.messages import LaneStats
 from shared.site import Zone
@@ -205,3 +210,35 @@ def test_a_days_traffic_in_one_interval_takes_no_more_than_a_few_kilobytes() -> 
     assert len(json.dumps(lanes.state())) < 8000
     assert counts(lanes.close())["lane-1"] == 1500
     assert to_ns(0.3 * 1500) < 3600 * NS
+
+
+def test_live_lanes_are_counted_in_the_metrics_and_replays_are_not() -> None:
+    def sample(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, {"camera": "cam", "zone": "lane-1"} | labels) or 0.0
+
+    def read() -> list[float]:
+        car = [
+            sample(f"wayside_lane_{name}_total", **{"class": "car"})
+            for name in ("vehicles", "occupied_seconds", "speed_kmh", "speeds")
+        ]
+        return [*car, sample("wayside_lane_observed_seconds_total")]
+
+    bus = MemoryBus()
+    bus.ensure_topics([TopicSpec(topics.DETECTIONS, 1), *topics.SPECS])
+    worker = Worker(bus, producer := bus.producer(), make_site(), 5.0)
+    before = read()
+    for run in (None, "night"):
+        for index in range(601):
+            item = frame(index, [thing("car", 0.35, 0.12 + 0.01 * index)] if index < 80 else [])
+            value = item.model_copy(update={"run": run}).to_bytes()
+            producer.send(topics.DETECTIONS, value, key="cam", timestamp_ms=index)
+    consumer = bus.consumer([topics.DETECTIONS], group=topics.ANALYZER_GROUP)
+    while batch := consumer.poll(500, timeout_s=0):
+        worker.process(batch, consumer)
+    told = [LaneStats.from_bytes(r.value) for r in bus.consumer([topics.LANE_STATS], group=None).poll(99, timeout_s=0)]
+    assert [(item.run, item.zone, item.count) for item in told] == [
+        (run, zone, int(zone == "lane-1")) for run in (None, "night") for zone in ("lane-1", "lane-2", "shoulder")
+    ]
+    grown = [after - first for first, after in zip(before, read(), strict=True)]
+    assert grown == pytest.approx([1, told[0].classes[0].occupied_s, 0, 0, 60.0])
+    assert grown[1] > 0
