@@ -22,6 +22,8 @@ from shared.site import Zone
 
 # A vehicle has passed when it is this many of its sizes beyond the line: a parked one's jitter stays within.
 _CLEAR = REST_RADIUS
+# Where no direction is given, travel shows after this many sizes which way it goes; jitter does not get there.
+_TRAVEL = 0.5
 # Whoever straddles two lanes is in the one, the other or between them by turns: a lane can still count it this long
 # after it was there. The lines of lanes side by side are level or nearly so: within this many sizes after one line no
 # other lane counts it.
@@ -96,12 +98,12 @@ class Line:
 
     def sides(self, origin: Point, points: Sequence[Point], size: float) -> list[float] | None:
         """How far beyond the line each point lies, picture heights; None while there is no line yet, because a
-        vehicle that came from `origin` has not moved by its own size."""
+        vehicle that came from `origin` has not moved on."""
         axis, offset = self.axis, self.offset
         if axis is None:
             x, y = points[-1][0] - origin[0], points[-1][1] - origin[1]
             length = math.hypot(x, y)
-            if length < size:
+            if length < _TRAVEL * size:
                 return None
             axis = (x / length, y / length)
             offset = self._middle(axis)
