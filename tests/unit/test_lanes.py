@@ -25,7 +25,7 @@ def only(told: list[LaneStats], zone: str = "lane-1") -> list[LaneStats]:
 
 def test_intervals_are_aligned_to_the_epoch_told_once_they_are_over_and_also_without_traffic() -> None:
     lanes = meter(seconds=20)
-    frames = scenes(60, start=1_000_007.0)
+    frames = scenes(60, lambda t: view(1, 0.65, 0.51), start=1_000_007.05)  # no frame falls on a boundary
     told = []
     for item in frames:
         for stats in lanes.step(item):
@@ -34,12 +34,12 @@ def test_intervals_are_aligned_to_the_epoch_told_once_they_are_over_and_also_wit
             told.append(stats)
     spans = [(stats.start // NS, stats.end // NS, stats.observed_s, stats.count) for stats in only(told)]
     assert spans == [
-        (1_000_000, 1_000_020, 13.0, 0), (1_000_020, 1_000_040, 20.0, 0), (1_000_040, 1_000_060, 20.0, 0)
+        (1_000_000, 1_000_020, 12.95, 0), (1_000_020, 1_000_040, 20.0, 0), (1_000_040, 1_000_060, 20.0, 0)
     ]  # fmt: skip
     (last,) = only(lanes.close())
-    assert (last.start // NS, last.observed_s) == (1_000_060, 7.0)
+    assert (last.start // NS, last.observed_s) == (1_000_060, 7.05)
     assert lanes.close() == []
-    assert {stats.zone for stats in told} == {"lane-1", "lane-2"}
+    assert [stats.occupancy for stats in told] == [0.0, 1.0] * 3  # one stands on the second lane's line all the time
 
 
 def test_a_frame_on_the_boundary_and_what_passes_on_it_belong_to_the_new_interval() -> None:
@@ -63,9 +63,14 @@ def test_occupancy_is_the_share_of_time_in_which_a_footprint_lies_over_the_line(
 
 
 def test_two_vehicles_over_the_line_at_once_occupy_it_once_and_each_class_for_itself() -> None:
-    frames = scenes(10, lambda t: view(1, 0.3, 0.51), lambda t: view(2, 0.4, 0.51, "bus") if t < 5 else None)
+    frames = scenes(
+        10,
+        lambda t: view(1, 0.3, 0.51),
+        lambda t: view(2, 0.4, 0.51, "bus") if t < 5 else None,
+        lambda t: view(3, 0.35, 0.52),
+    )
     first, _ = only(watch(meter(seconds=10), frames))
-    assert (first.occupancy, first.mean_vehicles) == (1.0, 1.5)
+    assert (first.occupancy, first.mean_vehicles) == (1.0, 2.5)
     assert {item.label: (item.occupancy, item.occupied_s) for item in first.classes} == {
         "car": (1.0, 10.0),
         "bus": (0.5, 5.0),

@@ -53,6 +53,26 @@ def test_one_that_comes_over_the_line_and_backs_off_counts_once() -> None:
     assert counted(12, lambda t: view(1, 0.35, 0.5 + 0.3 * math.sin(1.5 * t - 1.5))) == {"lane-1": 1, "lane-2": 0}
 
 
+def test_one_that_reaches_over_the_line_backs_off_and_passes_in_the_other_lane_counts_there() -> None:
+    there = [(0.48, 0.42), (0.48, 0.47), (0.48, 0.51), (0.48, 0.47)]
+    places = [*there, (0.48, 0.46), (0.52, 0.46), (0.52, 0.47), (0.52, 0.48), (0.52, 0.52), (0.52, 0.57)]
+    frames = [scene([view(1, x, y)], 0.3 * index) for index, (x, y) in enumerate(places)]
+    assert counts(watch(meter(), frames)) == {"lane-1": 0, "lane-2": 1}
+
+
+def test_a_new_track_takes_nothing_from_one_that_is_in_view_or_of_another_size() -> None:
+    first = drive(1, (0.35, 0.1), (0, 0.2))
+    # It begins beyond the line, close to the one that is about to cross it: another vehicle, a trailer, a second box.
+    beside = drive(2, (0.33, 0.53), (0, 0.2), at=1.9, label="truck")
+    told = watch(meter(), scenes(5, first, beside))[0]
+    assert {item.label: item.count for item in told.classes} == {"car": 1, "truck": 0}
+
+    def motorcycle(t: float) -> TrackView | None:
+        return view(2, 0.35, 0.52 + 0.2 * (t - 2), "motorcycle", size=(0.02, 0.04)) if t >= 2 else None
+
+    assert counted(5, drive(1, (0.35, 0.1), (0, 0.2), until=1.9), motorcycle) == {"lane-1": 0, "lane-2": 0}
+
+
 @pytest.mark.parametrize("period", [0.1, 0.2, 0.3, 0.7])
 def test_who_straddles_two_lanes_counts_in_one_of_them(period: float) -> None:
     def driver(t: float) -> TrackView:
