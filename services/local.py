@@ -80,6 +80,7 @@ def run_pipeline(
             detections = stage.describe(item, _address(item), one)
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
+            outputs.write_lanes(analysis.lane_stats)
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
 
@@ -106,6 +107,8 @@ def run_pipeline(
                 collect()
             for future in written:
                 future.result()
+            for analyzer in analyzers.values():
+                outputs.write_lanes(analyzer.close())
     finally:
         for reader in readers:
             reader.close()

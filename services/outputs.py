@@ -1,4 +1,4 @@
-"""What `wayside run` writes: detections, tracks and alerts as JSON lines, evidence pictures, annotated video."""
+"""What `wayside run` writes: detections, tracks, alerts, lanes as JSON lines, evidence pictures, annotated video."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from services.alerts.lifecycle import AlertBook
 from services.annotate import AnnotatedVideo
 from shared.exceptions import InputError
 from shared.frames import Frame
-from shared.messages import Detections, Evidence, Incident, Tracks
+from shared.messages import Detections, Evidence, Incident, LaneStats, Tracks
 from shared.site import Site
 
 
@@ -32,6 +32,7 @@ class RunOutputs:
             self._alerts = _lines(folder / "alerts.jsonl")
             self._detections = _lines(folder / "detections.jsonl")
             self._tracks = _lines(folder / "tracks.jsonl")
+            self._lane_stats = _lines(folder / "lane-stats.jsonl")
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
         self._videos: dict[str, AnnotatedVideo] = {}
@@ -57,6 +58,11 @@ class RunOutputs:
             self._video(frame.camera).write(frame, tracks, self._book.open_alerts(frame.camera))
         return opened
 
+    def write_lanes(self, stats: Sequence[LaneStats]) -> None:
+        """Write the intervals of lanes that have ended."""
+        for item in stats:
+            self._lane_stats.write(item.to_bytes().decode() + "\n")
+
     def _video(self, camera_id: str) -> AnnotatedVideo:
         if camera_id not in self._videos:
             camera = self._site.camera(camera_id)
@@ -70,7 +76,7 @@ class RunOutputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._alerts, self._detections, self._tracks):
+        for file in (self._alerts, self._detections, self._tracks, self._lane_stats):
             file.close()
         for video in self._videos.values():
             video.close()

@@ -53,6 +53,12 @@ CHANNELS: dict[str, Channel] = {
         ("analyzer",),
         (("alerts", topics.ALERTS_GROUP),),
     ),
+    topics.LANE_STATS: Channel(
+        "lane-stats",
+        "Count, speeds and occupancy of one lane over one interval; idempotent by run, camera, zone and start.",
+        "camera id",
+        ("analyzer",),
+    ),
     topics.ALERTS: Channel(
         "alert-event",
         "A CloudEvent per change of an alert. Compacted: the source of truth of alert state.",

@@ -16,6 +16,13 @@ PERSONS = frozenset({"person"})
 ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
 # Furniture of the street: it stands beside a lane all day, and a box that touches the zone is no obstacle.
 FIXTURES = frozenset({"traffic light", "stop sign", "fire hydrant", "parking meter"})
+# Which classes are counted on which kinds of zones; the other kinds are no ways that traffic runs along.
+COUNTED: dict[ZoneKind, frozenset[str]] = {
+    "lane": ROAD_VEHICLES,
+    "shoulder": ROAD_VEHICLES,
+    "runway": ROAD_VEHICLES | {"airplane"},
+    "taxiway": ROAD_VEHICLES | {"airplane"},
+}
 NOT_OBSTACLES = VEHICLES | PERSONS | ANIMALS | FIXTURES
 
 

@@ -128,6 +128,43 @@ class Incident(Message):
     frame: FrameRef = Field(description="the frame of this change")
 
 
+class LaneClass(Message):
+    """The vehicles of one class that used a lane in an interval."""
+
+    label: str
+    count: int = Field(ge=0, description="vehicles that passed the lane's line")
+    occupancy: Unit | None = Field(description="as the lane's, by vehicles of this class")
+    occupied_s: float = Field(ge=0, description="seconds in which one of them was over the line")
+    speeds: int = Field(ge=0, description="of those counted, how many had a speed in km/h")
+    mean_speed_kmh: float | None
+    mean_speed_sizes_per_s: float | None
+
+
+class LaneStats(Message):
+    """What passed one lane in one interval of event time; docs/lanes.md has the definitions."""
+
+    schema_: Literal["wayside.lane-stats/1"] = Field("wayside.lane-stats/1", alias="schema")
+    camera: str
+    zone: str
+    run: str | None = None
+    start: Ns = Field(description="a whole multiple of the interval's length since the epoch")
+    end: Ns = Field(description="the first instant that does not belong to the interval")
+    observed_s: float = Field(
+        ge=0, description="seconds of the interval that frames cover; less than its length means a gap"
+    )
+    count: int = Field(ge=0, description="vehicles that passed the line across the lane's middle, either way")
+    flow_per_h: float | None = Field(description="count per observed hour; none below 10 s observed")
+    occupancy: Unit | None = Field(
+        description="share of the observed time in which a vehicle was over the line; none in a zone without direction"
+    )
+    mean_vehicles: float | None = Field(description="vehicles in the zone, averaged over the observed time")
+    mean_speed_kmh: float | None = Field(description="of those counted, at the line; only for a calibrated camera")
+    p15_speed_kmh: float | None = Field(description="15 in 100 were no faster; to 1 km/h")
+    p85_speed_kmh: float | None = Field(description="85 in 100 were no faster; to 1 km/h")
+    mean_speed_sizes_per_s: float | None = Field(description="of those counted, at the line; box sizes per second")
+    classes: list[LaneClass] = Field(description="the classes that passed or were over the line, by name")
+
+
 class CameraState(Message):
     """What the analyzer knows of one camera in one run."""
 

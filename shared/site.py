@@ -214,6 +214,7 @@ class Site(_Strict):
     cameras: list[Camera] = Field(min_length=1)
     rules: list[Rule] = []
     sinks: list[Sink] = []
+    lane_stats_s: int = Field(60, ge=10, le=3600, description="length of the intervals of lane statistics, seconds")
     timezone: str = Field("UTC", description="IANA name, such as Europe/Berlin; schedules are in its local time")
 
     @field_validator("timezone")

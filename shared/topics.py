@@ -6,6 +6,7 @@ FRAMES = "frames"
 DETECTIONS = "detections"
 TRACKS = "tracks"
 INCIDENTS = "incidents"
+LANE_STATS = "lane-stats"
 ALERTS = "alerts"
 CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
@@ -23,6 +24,8 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(DETECTIONS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
     TopicSpec(TRACKS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
     TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
+    # A message per lane and minute: small enough for the month over which one wants to compare days.
+    TopicSpec(LANE_STATS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
     # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
     TopicSpec(ALERTS, PARTITIONS, compact=True),
     # One key per partition of detections; the last message is the state that a new owner resumes from.

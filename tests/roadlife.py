@@ -30,7 +30,7 @@ def make_site() -> Site:
         for name in CAMERAS
     ]
     rules = [Rule(incident=name, after_s=min(3.0, min(entry.after_s.values()))) for name, entry in CATALOGUE.items()]
-    return Site(site="test", cameras=cameras, rules=rules)
+    return Site(site="test", cameras=cameras, rules=rules, lane_stats_s=10)
 
 
 def stream(seed: int, *, start_s: float = 0.0, run: str | None = None) -> Iterator[Detections]:

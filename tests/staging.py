@@ -32,6 +32,7 @@ def stage_scene(folder: Path, cameras: int = 1) -> Staged:
     (template,) = site["cameras"]
     template["source"], template["fps"] = str(scene.clip), FPS
     site["cameras"] = [{**template, "id": f"{template['id']}-{number}"} for number in range(cameras)]
+    site["lane_stats_s"] = 10
     alerts = folder / "sink" / "alerts.jsonl"
     site["sinks"] = [{"type": "jsonl", "path": str(alerts)}]
     path = folder / "staged.yaml"

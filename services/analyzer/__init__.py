@@ -1,1 +1,1 @@
-"""The analyzer: detections in, tracks and incidents out. One owner per camera, event time only."""
+"""The analyzer: detections in, tracks, incidents and lane statistics out. One owner per camera, event time only."""

@@ -1,18 +1,19 @@
-"""The analyzer of one camera as a plain object: detections in, tracks and incidents out."""
+"""The analyzer of one camera as a plain object: detections in, tracks, incidents and lane statistics out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
+from services.analyzer.lanes import LaneMeter
 from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.zones import ZoneMap
-from shared.clock import NS
-from shared.messages import DetectedObject, Detections, Incident, TrackedObject, Tracks
+from shared.clock import NS, to_ns
+from shared.messages import DetectedObject, Detections, Incident, LaneStats, TrackedObject, Tracks
 from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
@@ -34,6 +35,7 @@ class Analysis:
     tracks: Tracks | None
     incidents: list[Incident]
     ignored: str | None = None
+    lane_stats: list[LaneStats] = field(default_factory=list)
 
 
 class _State(BaseModel):
@@ -43,6 +45,7 @@ class _State(BaseModel):
     tracker: JsonValue
     motion: JsonValue
     speeds: JsonValue = None
+    lanes: JsonValue = None
     rules: dict[str, JsonValue]
 
 
@@ -51,7 +54,7 @@ _SPEEDS = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float
 
 
 class CameraAnalyzer:
-    """Tracker, motion and rules of one camera in one run."""
+    """Tracker, motion, rules and lane statistics of one camera in one run."""
 
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
@@ -62,6 +65,7 @@ class CameraAnalyzer:
 
     def _start(self, first_id: int = 0) -> None:
         self._follow_anew(first_id)
+        self._lanes = LaneMeter(self._camera, to_ns(self._site.lane_stats_s))
         self._rules = build_rules(self._site, self._camera)
 
     def _follow_anew(self, first_id: int = 0) -> None:
@@ -74,7 +78,7 @@ class CameraAnalyzer:
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
         parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
-        return parts | {"speeds": self._speeds_state(), "rules": rules}
+        return parts | {"speeds": self._speeds_state(), "lanes": self._lanes.state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -84,7 +88,7 @@ class CameraAnalyzer:
 
         Returns:
             the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds` (another
-            calibration), or a type of incident.
+            calibration), `lanes` (other lanes), or a type of incident.
 
         Raises:
             ValueError: no such state; nothing of it can be used.
@@ -99,7 +103,8 @@ class CameraAnalyzer:
             motion = MotionMemory()
             dropped.append("motion")
         self._last, self._tracker, self._motion = saved.last, tracker, motion
-        return dropped + self._restore_speeds(saved.speeds) + self._restore_rules(saved.rules)
+        dropped += self._restore_speeds(saved.speeds) + self._restore_lanes(saved.lanes)
+        return dropped + self._restore_rules(saved.rules)
 
     def _speeds_state(self) -> JsonValue:
         if self._speeds is None or self._camera.ground is None:
@@ -118,6 +123,12 @@ class CameraAnalyzer:
         assert isinstance(saved, list)
         self._speeds.restore(saved[1])
         return []
+
+    def _restore_lanes(self, saved: JsonValue) -> list[str]:
+        try:
+            return [] if saved is None or self._lanes.restore(saved) else ["lanes"]
+        except ValueError:
+            return ["lanes"]
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []
@@ -142,6 +153,7 @@ class CameraAnalyzer:
         """Take the detections of one frame, in the order of the log."""
         now, offset = detections.frame.captured_at, detections.frame.offset
         ended: list[Incident] = []
+        lane_stats: list[LaneStats] = []
         if self._last is not None:
             last_time, last_offset = self._last
             if now <= last_time:
@@ -149,13 +161,20 @@ class CameraAnalyzer:
                     return Analysis(None, [], "duplicate")
                 if last_time - now < _CLOCK_RESET_NS:
                     return Analysis(None, [], "late")
+                lane_stats = self._lanes.close()
                 ended = self._close(detections, last_time, last_offset)
                 self._start(self._tracker.next_id)
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
-        return Analysis(tracks, ended + [incident for rule in self._rules for incident in rule.step(scene)])
+        lane_stats += self._lanes.step(scene)
+        incidents = ended + [incident for rule in self._rules for incident in rule.step(scene)]
+        return Analysis(tracks, incidents, None, lane_stats)
+
+    def close(self) -> list[LaneStats]:
+        """The stream has ended: the lanes' last interval, as far as it was observed."""
+        return self._lanes.close()
 
     def _close(self, detections: Detections, last_time: int, last_offset: int) -> list[Incident]:
         """Close what is open, told with the time and address of the last frame of the old time line.

@@ -1,4 +1,4 @@
-"""What the analyzer does with a batch: detections → tracks and incidents, and now and then a checkpoint."""
+"""What the analyzer does with a batch: detections → tracks, incidents, lane statistics; now and then a checkpoint."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from shared.bus.base import Bus, Consumer, Partition, Producer, Record
 from shared.clock import NS, to_ns
 from shared.deadletters import bury
 from shared.exceptions import OwnershipLostError, PoisonMessageError
-from shared.messages import Detections, Incident
+from shared.messages import Detections, Incident, LaneStats
 from shared.site import Site
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
@@ -118,8 +118,16 @@ class Worker:
         self._producer.send(topics.TRACKS, analysis.tracks.to_bytes(), key=detections.camera, timestamp_ms=timestamp_ms)
         for incident in analysis.incidents:
             self._publish_incident(incident)
+        for stats in analysis.lane_stats:
+            self._publish_lane(stats)
         metrics.TRACKED_OBJECTS.labels(detections.camera).set(len(analysis.tracks.objects))
         metrics.FRAMES_OUT.labels(SERVICE, detections.camera).inc()
+
+    def _publish_lane(self, stats: LaneStats) -> None:
+        start_ms = stats.start // 1_000_000
+        self._producer.send(topics.LANE_STATS, stats.to_bytes(), key=stats.camera, timestamp_ms=start_ms)
+        if stats.run is None:  # a replay tells of another time
+            metrics.count_lane(stats)
 
     def _publish_incident(self, incident: Incident) -> None:
         timestamp_ms = incident.changed_at // 1_000_000  # before this frame's time line when the clock was set back

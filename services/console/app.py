@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from services.console.api import ROUTERS
 from services.console.feed import Dependencies, Feed
+from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.parts import Parts
 from services.console.pictures import Pictures
@@ -37,12 +38,13 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
 
     The interactive API pages of FastAPI are off: they load scripts from elsewhere. /openapi.json is there.
     """
-    wall, fanout = Wall(site), Fanout()
-    feed = Feed(bus, wall, fanout, settings.run)
+    wall, lanes, fanout = Wall(site), LaneBook(site, settings.run), Fanout()
+    feed = Feed(bus, wall, lanes, fanout, settings.run)
     dependencies = Dependencies(bus, store, fanout, site.site)
     parts = Parts(
         store=store,
         wall=wall,
+        lanes=lanes,
         pictures=Pictures(bus),
         fanout=fanout,
         dependencies=dependencies,
@@ -54,7 +56,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
     @asynccontextmanager
     async def threads(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        loops = (feed.run, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
+        loops = (feed.run, feed.run_lanes, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
         started = [threading.Thread(target=loop, args=(stop,), name="console", daemon=True) for loop in loops]
         for thread in started:
             thread.start()

@@ -4,24 +4,25 @@ import threading
 import time
 from collections.abc import Callable
 
+from services.console.lanes import KEEP_NS, LaneBook
 from services.console.live import Event, Fanout
+from services.console.reading import follow
 from services.console.views import AlertView, Status, alert_view, service_views
 from services.console.wall import Wall
 from shared.bus.base import Bus, Record
 from shared.clock import to_rfc3339
-from shared.exceptions import BusError, PoisonMessageError, StoreError
-from shared.messages import Alert, Message, Tracks
+from shared.exceptions import BusError, StoreError
+from shared.messages import Alert, LaneStats, Message, Tracks
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
-from shared.topics import ALERTS, TRACKS
+from shared.topics import ALERTS, LANE_STATS, TRACKS
 
 _log = logger("console")
 
 STATUS_EVERY_S = 2.0
 # A check that has not succeeded for this long counts as failed, also when it hangs: three missed rounds.
 _CHECK_EXPIRY_S = 3 * STATUS_EVERY_S
-_RETRY_S = 1.0
 
 
 class _AlertEvent(Message):
@@ -40,47 +41,37 @@ def read_alert(value: bytes | None) -> AlertView:
 
 
 class Feed:
-    """Reads tracks and alerts from now on, without a group: every console sees all of them.
+    """Reads tracks and alerts from now on, and lane statistics from a day ago on.
 
     Args:
         run: results of other runs (replays) are not shown.
     """
 
-    def __init__(self, bus: Bus, wall: Wall, fanout: Fanout, run: str | None) -> None:
-        self._bus, self._wall, self._fanout, self._run = bus, wall, fanout, run
+    def __init__(self, bus: Bus, wall: Wall, lanes: LaneBook, fanout: Fanout, run: str | None) -> None:
+        self._bus, self._wall, self._lanes, self._fanout, self._run = bus, wall, lanes, fanout, run
 
     def run(self, stop: threading.Event) -> None:
-        """Consume until stopped; a bus that fails is tried again, and the browsers then load their lists anew."""
-        failed = False
-        while not stop.is_set():
-            try:
-                consumer = self._bus.consumer([TRACKS, ALERTS], group=None, start="latest")
-                try:
-                    if failed:
-                        self._fanout.publish(Event("reload", "{}"))
-                    while not stop.is_set():
-                        for record in consumer.poll(timeout_s=0.2):
-                            self._handle(record)
-                        failed = False
-                finally:
-                    consumer.close()
-            except BusError as error:
-                if not failed:
-                    _log.warning("live results interrupted", error=str(error))
-                    metrics.ERRORS.labels("console", "bus").inc()
-                failed = True
-                stop.wait(_RETRY_S)
+        """Consume until stopped; after a failure of the bus the browsers load their lists anew."""
+        follow(
+            self._bus,
+            [TRACKS, ALERTS],
+            self._handle,
+            stop,
+            on_return=lambda: self._fanout.publish(Event("reload", "{}")),
+        )
+
+    def run_lanes(self, stop: threading.Event) -> None:
+        """The same for lane statistics, of which the topic keeps what this console had no time to see."""
+        follow(self._bus, [LANE_STATS], self._lane, stop, since_ms=lambda: (time.time_ns() - KEEP_NS) // 1_000_000)
 
     def _handle(self, record: Record) -> None:
-        try:
-            if record.topic == TRACKS:
-                self._tracks(Tracks.from_bytes(record.value))
-            elif record.value is not None:  # a tombstone has nothing to show
-                self._alert(read_alert(record.value))
-        except PoisonMessageError as error:
-            # The next stage of the flow buries it; a viewer only says that it could not show it.
-            metrics.ERRORS.labels("console", error.reason).inc()
-            _log.warning("message not shown", topic=record.topic, offset=record.offset, error=str(error))
+        if record.topic == TRACKS:
+            self._tracks(Tracks.from_bytes(record.value))
+        elif record.value is not None:  # a tombstone has nothing to show
+            self._alert(read_alert(record.value))
+
+    def _lane(self, record: Record) -> None:
+        self._lanes.take(LaneStats.from_bytes(record.value))
 
     def _tracks(self, tracks: Tracks) -> None:
         if tracks.run != self._run:

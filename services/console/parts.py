@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.console.feed import Dependencies
+from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.pictures import Pictures
 from services.console.wall import Wall
@@ -26,6 +27,7 @@ class Parts:
 
     store: Store
     wall: Wall
+    lanes: LaneBook
     pictures: Pictures
     fanout: Fanout
     dependencies: Dependencies

@@ -12,12 +12,15 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from shared.catalogue import CATALOGUE, ZoneKind
 from shared.clock import NS, from_rfc3339, to_rfc3339
-from shared.messages import Alert, TrackedObject
+from shared.messages import Alert, LaneStats, TrackedObject
 from shared.site import Point
 
 EXPECTED_SERVICES = ("producer", "detector", "analyzer", "alerts", "console")
 EVIDENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.jpe?g$"
 _EVIDENCE_URI = re.compile(r"^evidence/(?P<file>[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.jpe?g)$")
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
+"""Pattern of an RFC 3339 date-time as it may come in from a client."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A camera, zone, incident or alert id as it may come in from a client."""
@@ -81,6 +84,25 @@ class AlertView(Alert):
     title: str
     picture: str | None = Field(description="path of the snapshot on this server")
     duration_s: float | None = Field(description="from start to end; null while it lasts")
+
+
+class LaneInterval(LaneStats):
+    """What passed a lane in one interval; docs/lanes.md has the definitions."""
+
+    start: str  # type: ignore[assignment]
+    end: str  # type: ignore[assignment]
+
+
+class LaneView(BaseModel):
+    """A lane, shoulder, runway or taxiway with its last interval."""
+
+    camera: str
+    zone: str
+    kind: ZoneKind
+    latest: LaneInterval | None = Field(description="null before the first interval has ended")
+    flows: list[float | None] = Field(
+        description="vehicles per hour of the last 60 intervals, oldest first, up to `latest`; null where not known"
+    )
 
 
 class ServiceView(BaseModel):

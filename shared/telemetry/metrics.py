@@ -2,10 +2,13 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.messages import LaneStats
+
 # Forward passes take 5 ms (GPU) to 1 s (large batch on a CPU); latencies 20 ms to a minute under overload.
 _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _LATENCY = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
 _BYTES = tuple(1 << power for power in range(10, 24))  # 1 KiB to 8 MiB, the largest message
+_LANE = ("camera", "zone", "class")
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 FRAMES_IN = Counter("wayside_frames_in_total", "Frames taken in", ["service", "camera"])
@@ -49,7 +52,26 @@ CHECKPOINT_STATES = Counter(
 )
 
 INCIDENTS = Counter("wayside_incidents_total", "Changes of incidents", ["incident", "change"])
+# Counters, not gauges of the last interval: they add up over lanes and time, and a camera that is silent adds nothing
+# instead of standing still at its last value. They grow when an interval has ended; rates need two of them at least.
+LANE_VEHICLES = Counter("wayside_lane_vehicles_total", "Vehicles that passed a lane's line, live", _LANE)
+LANE_OCCUPIED = Counter("wayside_lane_occupied_seconds_total", "Time in which one was over the line, live", _LANE)
+LANE_SPEED_SUM = Counter("wayside_lane_speed_kmh_total", "Sum of the speeds of those that had one, live", _LANE)
+LANE_SPEEDS = Counter("wayside_lane_speeds_total", "How many had a speed in km/h, live", _LANE)
+LANE_OBSERVED = Counter("wayside_lane_observed_seconds_total", "Time that a lane was observed, live", _LANE[:2])
 ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])
 DELIVERIES = Counter("wayside_sink_deliveries_total", "Alerts handed to a sink", ["sink", "outcome"])
 
 CONSOLE_CLIENTS = Gauge("wayside_console_clients", "Browsers connected to the live stream")
+
+
+def count_lane(stats: LaneStats) -> None:
+    """Add one interval of a live lane."""
+    LANE_OBSERVED.labels(stats.camera, stats.zone).inc(stats.observed_s)
+    for item in stats.classes:
+        labels = (stats.camera, stats.zone, item.label)
+        LANE_VEHICLES.labels(*labels).inc(item.count)
+        LANE_OCCUPIED.labels(*labels).inc(item.occupied_s)
+        if item.mean_speed_kmh is not None:
+            LANE_SPEED_SUM.labels(*labels).inc(item.mean_speed_kmh * item.speeds)
+            LANE_SPEEDS.labels(*labels).inc(item.speeds)

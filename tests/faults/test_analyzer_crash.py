@@ -1,4 +1,5 @@
-"""The analyzer crashes at any operation, again and again: incidents and alerts are those of the undisturbed run."""
+"""The analyzer crashes at any operation, again and again: incidents, alerts and lane statistics are those of the
+undisturbed run."""
 
 import random
 from collections import defaultdict
@@ -13,7 +14,7 @@ from shared.bus.base import Bus, Consumer, Record, TopicSpec
 from shared.bus.memory import MemoryBus
 from shared.catalogue import CATALOGUE
 from shared.clock import NS
-from shared.messages import Detections, Incident
+from shared.messages import Detections, Incident, LaneStats
 from tests import roadlife
 from tests.crashing import CrashError, CrashingBus, Fuse
 
@@ -22,6 +23,7 @@ PARTITIONS = 2
 STREAMS = 6
 SEEDS = 300
 CHUNKS = 10
+Interval = tuple[str, str, int]
 
 
 class World:
@@ -53,9 +55,8 @@ class World:
         worker.checkpoint()
         return bool(batch)
 
-    def incidents(self) -> list[Record]:
-        reader = self.bus.consumer([topics.INCIDENTS], group=None)
-        return reader.poll(1_000_000, timeout_s=0)
+    def records(self, topic: str) -> list[Record]:
+        return self.bus.consumer([topic], group=None).poll(1_000_000, timeout_s=0)
 
 
 @cache
@@ -64,12 +65,22 @@ def stream(number: int) -> tuple[Detections, ...]:
 
 
 @cache
-def undisturbed(number: int) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
+def undisturbed(number: int) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes], dict[Interval, bytes]]:
     world = World(stream(number), 0)
     worker, consumer = world.start(-1)
     while world.step(worker, consumer):
         pass
-    return told(world.incidents())
+    return *told(world.records(topics.INCIDENTS)), intervals(world.records(topics.LANE_STATS))
+
+
+def intervals(records: list[Record]) -> dict[Interval, bytes]:
+    """Statistics by camera, zone and start."""
+    found: dict[Interval, bytes] = {}
+    for record in records:
+        stats = LaneStats.from_bytes(record.value)
+        same = found.setdefault((stats.camera, stats.zone, stats.start), record.value or b"")
+        assert same == record.value, "a repeated interval differs from the first"
+    return found
 
 
 def told(records: list[Record]) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
@@ -99,6 +110,11 @@ def test_the_undisturbed_runs_have_incidents_of_every_type_and_state_that_spans_
     changes = [Incident.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[0].values()]
     assert {item.incident for item in changes} == set(CATALOGUE)
     assert {item.change for item in changes} == {"opened", "updated", "closed"}
+    lanes = [LaneStats.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[2].values()]
+    assert {item.camera for item in lanes} == {"north", "south"}
+    assert {item.start // NS for item in lanes} == {0, 10}
+    assert sum(item.count for item in lanes) >= STREAMS
+    assert any(item.occupancy for item in lanes)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -121,7 +137,8 @@ def test_crashes_at_any_operation_change_nothing(chunk: int) -> None:
                 # The group puts out who does not poll: the dead one, and by this time also the one that hangs.
                 world.now += 61
                 team[place] = world.start(deaths.pop() if deaths else -1)
-        changes, events = told(world.incidents())
-        assert (changes, events) == undisturbed(seed % STREAMS), f"seed {seed}"
+        changes, events = told(world.records(topics.INCIDENTS))
+        statistics = intervals(world.records(topics.LANE_STATS))
+        assert (changes, events, statistics) == undisturbed(seed % STREAMS), f"seed {seed}"
         assert contiguous(changes)
     assert crashes >= SEEDS // CHUNKS

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import NS, from_rfc3339
+from shared.messages import LaneStats
 from tests.staging import read_events, wayside
 from training.scenes.freeze import Stop, freeze, write_truth
 
@@ -12,6 +13,9 @@ pytestmark = pytest.mark.shared
 
 SITE = str(Path(__file__).parents[2] / "deploy" / "examples" / "highway.yaml")
 # A car on lane 3 that is about to drive on; others follow it through its place every few seconds.
+# Vehicles that pass the middle of each of the three lanes, counted by eye on a slit picture of that line (its row of
+# pixels on every frame of the clip, one below the other). One is a motorcycle.
+PASSED = 8
 STOP = Stop(at_s=2.0, box=(0.513, 0.49, 0.578, 0.585))
 
 
@@ -22,6 +26,16 @@ def test_ordinary_traffic_gives_no_alert(shared_dir: Path, tmp_path: Path) -> No
     assert read_events(tmp_path / "alerts.jsonl") == []
     assert len((tmp_path / "detections.jsonl").read_text().splitlines()) == 151  # 15 s at 10 frames/s
     assert (tmp_path / "highway.mp4").stat().st_size > 100_000
+    lanes = [LaneStats.from_bytes(line) for line in (tmp_path / "lane-stats.jsonl").read_bytes().splitlines()]
+    assert [stats.zone for stats in lanes] == ["lane-1", "lane-2", "lane-3"]
+    for stats in lanes:
+        assert abs(stats.count - PASSED) <= 1
+        assert stats.observed_s == pytest.approx(15.0, abs=0.1)
+        assert stats.occupancy is not None
+        assert 0.04 < stats.occupancy < 0.2
+    # Faster from lane to lane, as everywhere; the calibration makes it a motorway's traffic.
+    speeds = [stats.mean_speed_kmh or 0.0 for stats in lanes]
+    assert 75 < speeds[0] < speeds[1] < speeds[2] < 125
 
 
 def test_a_vehicle_that_stops_gives_one_alert_within_twelve_seconds(shared_dir: Path, tmp_path: Path) -> None:

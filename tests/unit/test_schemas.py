@@ -13,7 +13,18 @@ from shared import topics
 from shared.asyncapi import CHANNELS, asyncapi_document
 from shared.exceptions import ConfigError
 from shared.frames import Frame
-from shared.messages import DeadLetter, DetectedObject, Detections, Evidence, FrameRef, Incident, TrackedObject, Tracks
+from shared.messages import (
+    DeadLetter,
+    DetectedObject,
+    Detections,
+    Evidence,
+    FrameRef,
+    Incident,
+    LaneClass,
+    LaneStats,
+    TrackedObject,
+    Tracks,
+)
 from shared.reference import all_metrics, filled_page, sample_names
 from shared.schemas import DOCS, generated, main, out_of_step, schemas
 from shared.site import Site
@@ -60,6 +71,32 @@ MESSAGES = {
         objects=[TrackedObject(track_id=17, label="car", score=0.9, box=BOX, zones=["lane-1"], speed=0.0)],
     ),
     "incident": INCIDENT,
+    "lane-stats": LaneStats(
+        camera="a2-km41",
+        zone="lane-1",
+        start=60_000_000_000,
+        end=120_000_000_000,
+        observed_s=60.0,
+        count=1,
+        flow_per_h=60.0,
+        occupancy=0.01,
+        mean_vehicles=0.1,
+        mean_speed_kmh=None,
+        p15_speed_kmh=None,
+        p85_speed_kmh=None,
+        mean_speed_sizes_per_s=2.5,
+        classes=[
+            LaneClass(
+                label="car",
+                count=1,
+                occupancy=0.01,
+                occupied_s=0.6,
+                speeds=0,
+                mean_speed_kmh=None,
+                mean_speed_sizes_per_s=2.5,
+            )
+        ],
+    ),
     "dead-letter": DeadLetter(
         service="detector",
         reason="truncated-jpeg",

@@ -57,6 +57,8 @@ def test_a_good_file_is_read_with_variables_and_paths_relative_to_it(tmp_path: P
         ("[0.6, 0.3]", "[0.6, -0.3]", "greater than or equal to 0"),
         (CORNERS, "[0.1, 0.1], [0.9, 0.9], [0.9, 0.1], [0.1, 0.9]", "the polygon's edges cross"),
         (CORNERS, "[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]", "the polygon has no area"),
+        ("site: a2-north", "site: a2-north\nlane_stats_s: 5", "site.yaml:2: lane_stats_s: Input should be"),
+        ("site: a2-north", "site: a2-north\nlane_stats_s: 2h", "site.yaml:2: lane_stats_s: Input should be"),
         ("id: km42", "id: km41", "site.yaml:2: cameras: camera id 'km41' is used twice"),
         ("kind: lane", "kind: motorway", "site.yaml:7: cameras[0].zones[0].kind: Input should be 'lane', 'shoulder'"),
         ("incident: stopped-vehicle", "incident: parked", "site.yaml:13: rules[0].incident: unknown incident 'parked'"),

@@ -1,5 +1,5 @@
 """The HTTP API, one router per noun."""
 
-from services.console.api import alerts, cameras, health, services, stream
+from services.console.api import alerts, cameras, health, lanes, services, stream
 
-ROUTERS = (alerts.router, cameras.router, services.router, stream.router, health.router)
+ROUTERS = (alerts.router, cameras.router, lanes.router, services.router, stream.router, health.router)

@@ -6,13 +6,13 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from services.console.parts import Console
-from services.console.views import EVIDENCE_PATTERN, AlertView, Id, alert_view
+from services.console.views import EVIDENCE_PATTERN, TIME, AlertView, Id, alert_view
 from shared.clock import from_rfc3339, to_rfc3339
 from shared.messages import Alert
 
 router = APIRouter(tags=["alerts"])
 
-_BEFORE = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)(~[A-Za-z0-9._-]{1,64})?$"
+_BEFORE = rf"^{TIME}(~[A-Za-z0-9._-]{{1,64}})?$"
 
 
 @router.get("/api/alerts")

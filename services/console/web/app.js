@@ -1,6 +1,7 @@
 // Wires the page: lists are loaded, then kept current by the event stream.
 
 import { openAlerts, pushAlert, showAlerts, tickAlerts } from "./alerts.js";
+import { showLanes } from "./lanes.js";
 import { setProblem, showServices } from "./services.js";
 import { connect } from "./stream.js";
 import { clockTime, now, setServerTime } from "./time.js";
@@ -30,6 +31,7 @@ async function load() {
   again = setTimeout(load, RELOAD_EVERY_MS);
   try {
     showCameras(await (await get("/api/cameras")).json());
+    showLanes(await (await get("/api/lanes")).json());
     const open = await (await get("/api/alerts?status=open&limit=500")).json();
     const recent = await get(`/api/alerts?limit=${PAGE}`);
     showAlerts(open, { wholeSince: asked, news: loaded });

@@ -15,11 +15,11 @@ from shared.bus.base import Bus
 from shared.clock import NS, to_rfc3339
 from shared.frames import Frame, frame_ref
 from shared.jpeg import encode_jpeg
-from shared.messages import Alert, Evidence, TrackedObject, Tracks
+from shared.messages import Alert, Evidence, LaneClass, LaneStats, TrackedObject, Tracks
 from shared.settings import Settings
 from shared.site import Camera, Ground, Site, Zone
 from shared.store import Store
-from shared.topics import ALERTS, FRAMES, TRACKS
+from shared.topics import ALERTS, FRAMES, LANE_STATS, TRACKS
 
 T = TypeVar("T")
 
@@ -110,6 +110,12 @@ class Flow:
         self._producer.send(ALERTS, json.dumps(event).encode(), key=alert.alert_id, timestamp_ms=0)
         self._producer.flush()
 
+    def lanes(self, *stats: LaneStats) -> None:
+        """Intervals of lanes, as the analyzer sends them."""
+        for item in stats:
+            self._producer.send(LANE_STATS, item.to_bytes(), key=item.camera, timestamp_ms=item.start // 1_000_000)
+        self._producer.flush()
+
     def raw(self, topic: str, value: bytes | None) -> None:
         """Any message."""
         self._producer.send(topic, value, key="a2-km41", timestamp_ms=0)
@@ -158,6 +164,20 @@ def make_alert(alert_id: str, detected_at: int, **changes: object) -> Alert:
         "site": "a2-north",
     }
     return Alert.model_validate(fields | changes)
+
+
+def make_stats(start: int, count: int = 12, **changes: object) -> LaneStats:
+    """A minute of the first camera's lane from `start` (UTC ns): so many cars at 80 km/h on average."""
+    cars = LaneClass(
+        label="car", count=count, occupancy=0.08, occupied_s=4.8, speeds=count, mean_speed_kmh=80.0,
+        mean_speed_sizes_per_s=2.5,
+    )  # fmt: skip
+    stats = LaneStats(
+        camera="a2-km41", zone="rush-hour-lane", start=start, end=start + 60 * NS, observed_s=60.0, count=count,
+        flow_per_h=60.0 * count, occupancy=0.08, mean_vehicles=1.5, mean_speed_kmh=80.0, p15_speed_kmh=72.0,
+        p85_speed_kmh=91.0, mean_speed_sizes_per_s=2.5, classes=[cars],
+    )  # fmt: skip
+    return stats.model_copy(update=changes)
 
 
 def write_evidence(data: Path, alert_id: str, step: int = 30) -> bytes:
