@@ -5,16 +5,16 @@ one that stands jitters as fast. But jitter does not add up. So what counts is t
 was reached, made in several steps: a track that jumps to the vehicle behind makes it in one.
 """
 
-import itertools
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from services.analyzer.scene import Point, TrackView
 from shared.clock import NS
 
 # A car that goes back by this much of its size is not jitter (2 to 5 %) nor the change of its box in occlusion.
 _WAY_BACK = 0.35
-# Half of its steps in the last second are at least this fast, sizes per second; standing gives about 0.
+# Half of its last five steps are at least this fast, sizes per second; standing gives about 0.
 _STEADY = 0.1
 # The longest of the steps is at most this share of the way.
 _ONE_STEP = 0.6
@@ -22,7 +22,7 @@ _ONE_STEP = 0.6
 _MAX_COSINE = -0.5
 # The farthest point is looked for in this time; a way back of 0.35 sizes in 4 s is the slowest that is found.
 _WINDOW_NS = 4 * NS
-_STEP_NS = NS // 5
+_STEP_NS, _STEPS = NS // 5, 5
 # The way back began when the track was last this close to its farthest point, sizes.
 _TURNED = 0.05
 
@@ -55,19 +55,12 @@ class Course:
         first = max(index for index, place in enumerate(places) if place >= farthest - _TURNED * track.size)
         _, x, y = self.points[first]
         straight = math.dist(track.ground, (x, y))
-        steps = [before - after for before, after in zip(places[first:], [*places[first + 1 :], here], strict=True)]
+        way_points = [(time, place) for (time, _, _), place in zip(self.points, places, strict=True) if time < now]
+        steps = list(pairwise([*way_points[first:], (now, here)]))
+        longest = max((before - after for (_, before), (_, after) in steps), default=0.0)
         recent = sorted(
-            (before - after) / (later - earlier) * NS
-            for (earlier, before), (later, after) in self._last_second(places, here, now)
+            (before - after) / (later - earlier) * NS for (earlier, before), (later, after) in steps[-_STEPS:]
         )
-        if not recent or recent[len(recent) // 2] < _STEADY * track.size or max(steps) > _ONE_STEP * way:
+        if not recent or recent[len(recent) // 2] < _STEADY * track.size or longest > _ONE_STEP * way:
             return None
         return self.points[first][0] if -way <= _MAX_COSINE * straight else None
-
-    def _last_second(
-        self, places: list[float], here: float, now: int
-    ) -> list[tuple[tuple[int, float], tuple[int, float]]]:
-        """Pairs of successive (time, place) of the last second."""
-        course = [(time, place) for (time, _, _), place in zip(self.points, places, strict=True) if time < now]
-        course = [item for item in course if now - item[0] <= NS] + [(now, here)]
-        return list(itertools.pairwise(course))
