@@ -1,4 +1,4 @@
-"""What each kind of scene has on its lanes, with its truth. Nothing drives through anything: lanes are closed."""
+"""What each kind of scene has on its lanes, with its truth; lanes are closed where something stands."""
 
 from dataclasses import replace
 
@@ -141,8 +141,9 @@ def _reversing(scene: Scene, random: Random) -> None:
         scene.actors.append(Actor(cutout, metres, reverse(lane + 0.5, z, place, start - 4.0, start)))
         way = place.farthest - z
         end = start + (way**0.5 if way < 16 else 4 + (way - 16) / 8)
-        row = "wrong-way, reverses"
-        scene.truth.append(Staged("wrong-way", row, _pixels(place, metres, z), start, end, scene.actors[-1]))
+        scene.truth.append(
+            Staged(scene.kind, "wrong-way, reverses", _pixels(place, metres, z), start, end, scene.actors[-1])
+        )
         scene.closed[lane].append((start - 8, scene.seconds))
 
 
@@ -167,9 +168,8 @@ def _ghosts(scene: Scene, random: Random) -> None:
         begin = start - (place.farthest - enters) / speed
         scene.actors.append(Actor(cutout, metres, drive(lane + 0.5, begin, speed, place)))
         end = start + (enters - place.nearest) / speed
-        pixels = _pixels(place, metres, enters)
-        name = "wrong-way, drives towards us"
-        scene.truth.append(Staged("wrong-way", name, pixels, start, end, scene.actors[-1]))
+        name, pixels = "wrong-way, drives towards us", _pixels(place, metres, enters)
+        scene.truth.append(Staged(scene.kind, name, pixels, start, end, scene.actors[-1]))
 
 
 def _walkers(scene: Scene, random: Random) -> None:
@@ -227,8 +227,8 @@ def _obstacles(scene: Scene, random: Random) -> None:
         z, pixels = _distance(scene.place, metres, SIZES[(scene.seed + number) % 4], random)
         start = float(random.uniform(4, 8))
         scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
-        row = f"obstacle-on-lane, {'a' if number == 0 else 'no'} class of the model"
-        scene.truth.append(Staged("obstacle-on-lane", row, pixels, start, scene.seconds, scene.actors[-1]))
+        row = f"{scene.kind}, {'a' if number == 0 else 'no'} class of the model"
+        scene.truth.append(Staged(scene.kind, row, pixels, start, scene.seconds, scene.actors[-1]))
         scene.closed[lane].append((start - 4, scene.seconds))
 
 
