@@ -126,9 +126,9 @@ def _pauses(scene: Scene, random: Random) -> None:
     for _, lane, size in _two_lanes(scene, random):
         cutout, metres = vehicle(scene, random)
         z, _ = _distance(scene.place, metres, size, random)
-        arrive = float(random.uniform(7, 10))
-        scene.actors.append(Actor(cutout, metres, brake(lane + 0.5, z, scene.place, arrive, arrive + 5.0)))
-        scene.closed[lane].append((arrive - 4, arrive + 14))
+        stops = float(random.uniform(7, 10))
+        scene.actors.append(Actor(cutout, metres, brake(lane + 0.5, z, scene.place, stops, stops + 5)))
+        scene.closed[lane].append((stops - 4, stops + 14))
 
 
 def _reversing(scene: Scene, random: Random) -> None:
@@ -156,8 +156,8 @@ def _ghosts(scene: Scene, random: Random) -> None:
     place = scene.place
     away = range(place.lanes) if place.name == "highway" else (place.lanes - 1,)
     cast = [vehicle(scene, random) for _ in range(2)]
-    size = SIZES[scene.seed // 2 % 4]
-    enters = max(place.distance_for(float(random.uniform(*size)), cast[0][1]), place.nearest + 30)
+    pixels = float(random.uniform(*SIZES[scene.seed // 2 % 4]))
+    enters = max(place.distance_for(pixels, cast[0][1]), place.nearest + 30)
     row = max(round(place.row_of(enters)), place.far)
     scene.place = place = replace(place, away=frozenset(away), watched=row)
     enters = place.distance_of_row(row)
@@ -237,11 +237,9 @@ def _queue(scene: Scene, random: Random, lane: int) -> None:
     times, places, now, moved = [0.0], [0.0], 0.0, 0.0
     while now < scene.seconds:
         now += float(random.uniform(6, 14))
-        times.append(now)
-        places.append(moved)
+        times += [now, now + 3.0]
+        places += [moved, moved + 8.0]
         now, moved = now + 3.0, moved + 8.0
-        times.append(now)
-        places.append(moved)
     z = scene.place.nearest + 2
     while z < scene.place.farthest + moved:
         cutout, metres = vehicle(scene, random)
