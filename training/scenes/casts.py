@@ -1,4 +1,4 @@
-"""What each kind of scene has on its lanes, with its truth. Nothing drives through anything: lanes are closed."""
+"""What each kind of scene has on its lanes, with its truth; lanes are closed where something stands."""
 
 from dataclasses import replace
 
@@ -126,9 +126,9 @@ def _pauses(scene: Scene, random: Random) -> None:
     for _, lane, size in _two_lanes(scene, random):
         cutout, metres = vehicle(scene, random)
         z, _ = _distance(scene.place, metres, size, random)
-        arrive = float(random.uniform(7, 10))
-        scene.actors.append(Actor(cutout, metres, brake(lane + 0.5, z, scene.place, arrive, arrive + 5.0)))
-        scene.closed[lane].append((arrive - 4, arrive + 14))
+        stops = float(random.uniform(7, 10))
+        scene.actors.append(Actor(cutout, metres, brake(lane + 0.5, z, scene.place, stops, stops + 5)))
+        scene.closed[lane].append((stops - 4, stops + 14))
 
 
 def _reversing(scene: Scene, random: Random) -> None:
@@ -141,8 +141,9 @@ def _reversing(scene: Scene, random: Random) -> None:
         scene.actors.append(Actor(cutout, metres, reverse(lane + 0.5, z, place, start - 4.0, start)))
         way = place.farthest - z
         end = start + (way**0.5 if way < 16 else 4 + (way - 16) / 8)
-        row = "wrong-way, reverses"
-        scene.truth.append(Staged("wrong-way", row, _pixels(place, metres, z), start, end, scene.actors[-1]))
+        scene.truth.append(
+            Staged(scene.kind, "wrong-way, reverses", _pixels(place, metres, z), start, end, scene.actors[-1])
+        )
         scene.closed[lane].append((start - 8, scene.seconds))
 
 
@@ -155,8 +156,8 @@ def _ghosts(scene: Scene, random: Random) -> None:
     place = scene.place
     away = range(place.lanes) if place.name == "highway" else (place.lanes - 1,)
     cast = [vehicle(scene, random) for _ in range(2)]
-    size = SIZES[scene.seed // 2 % 4]
-    enters = max(place.distance_for(float(random.uniform(*size)), cast[0][1]), place.nearest + 30)
+    pixels = float(random.uniform(*SIZES[scene.seed // 2 % 4]))
+    enters = max(place.distance_for(pixels, cast[0][1]), place.nearest + 30)
     row = max(round(place.row_of(enters)), place.far)
     scene.place = place = replace(place, away=frozenset(away), watched=row)
     enters = place.distance_of_row(row)
@@ -167,9 +168,8 @@ def _ghosts(scene: Scene, random: Random) -> None:
         begin = start - (place.farthest - enters) / speed
         scene.actors.append(Actor(cutout, metres, drive(lane + 0.5, begin, speed, place)))
         end = start + (enters - place.nearest) / speed
-        pixels = _pixels(place, metres, enters)
-        name = "wrong-way, drives towards us"
-        scene.truth.append(Staged("wrong-way", name, pixels, start, end, scene.actors[-1]))
+        name, pixels = "wrong-way, drives towards us", _pixels(place, metres, enters)
+        scene.truth.append(Staged(scene.kind, name, pixels, start, end, scene.actors[-1]))
 
 
 def _walkers(scene: Scene, random: Random) -> None:
@@ -227,8 +227,8 @@ def _obstacles(scene: Scene, random: Random) -> None:
         z, pixels = _distance(scene.place, metres, SIZES[(scene.seed + number) % 4], random)
         start = float(random.uniform(4, 8))
         scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
-        row = f"obstacle-on-lane, {'a' if number == 0 else 'no'} class of the model"
-        scene.truth.append(Staged("obstacle-on-lane", row, pixels, start, scene.seconds, scene.actors[-1]))
+        row = f"{scene.kind}, {'a' if number == 0 else 'no'} class of the model"
+        scene.truth.append(Staged(scene.kind, row, pixels, start, scene.seconds, scene.actors[-1]))
         scene.closed[lane].append((start - 4, scene.seconds))
 
 
@@ -237,11 +237,9 @@ def _queue(scene: Scene, random: Random, lane: int) -> None:
     times, places, now, moved = [0.0], [0.0], 0.0, 0.0
     while now < scene.seconds:
         now += float(random.uniform(6, 14))
-        times.append(now)
-        places.append(moved)
+        times += [now, now + 3.0]
+        places += [moved, moved + 8.0]
         now, moved = now + 3.0, moved + 8.0
-        times.append(now)
-        places.append(moved)
     z = scene.place.nearest + 2
     while z < scene.place.farthest + moved:
         cutout, metres = vehicle(scene, random)

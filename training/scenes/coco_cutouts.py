@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.exceptions import InputError
-from training.scenes.coco_strokes import INSIDE, OUTLINE, OUTSIDE, Stroke
+from training.scenes.coco_strokes import GREEN, INSIDE, OUTLINE, OUTSIDE, Stroke
 from training.scenes.cutouts import Cutout
 
 _FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "coco256"
@@ -69,6 +69,8 @@ def _cut(number: int, line: int) -> Cutout:
     crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=how)
     inner = np.array([box[0] - left, box[1] - top, box[2] - left, box[3] - top]) * scale
     mask = _mask(np.asarray(crop, np.uint8), inner, (number, line))
+    if (number, line) in GREEN:
+        crop[..., 1] = np.minimum(crop[..., 1], np.maximum(crop[..., 0], crop[..., 2]))
     # One pixel is taken off the edge, where the old background shines through.
     soft = cv2.GaussianBlur(cv2.erode(mask, np.ones((3, 3), np.uint8)).astype(np.float32), (3, 3), 0)
     x0, y0, w0, h0 = cv2.boundingRect(mask)

@@ -99,3 +99,6 @@ OUTLINE: dict[Key, Stroke] = {
     ),
     (595, 0): ((0.2, 0.9), (8, 0.5), (9.8, 0.9), (9.6, 9), (2.4, 9.8), (0.3, 8.4)),
 }  # fmt: skip
+
+# Grass shines through the fur or between the legs: what is green there becomes grey.
+GREEN: frozenset[Key] = frozenset({(154, 1), (307, 0), (12639, 10)})

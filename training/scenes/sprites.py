@@ -11,7 +11,9 @@ from training.scenes.canvas import Picture
 from training.scenes.cutouts import Cutout
 
 # The optics and the codec of a road camera do not draw a far car as sharply as a shrunken picture of a near one is.
-_BLUR = 0.6
+# With these (height in pixels below which, sigma) cut-outs have the contrast from pixel to pixel of the clip's own
+# vehicles at that size.
+_BLURS = ((32, 0.45), (56, 0.4))
 _SHADOW = 0.55
 
 
@@ -51,11 +53,13 @@ def _sprite(cutout: Cutout, height: int, shadow: bool) -> Sprite:
     alpha = cutout.alpha[..., None]
     solid = cv2.resize(cutout.colour * alpha, (width, height), interpolation=how)
     cover = cv2.resize(cutout.alpha, (width, height), interpolation=how)
-    side, above, below = 3 + width // 6, 2, 3 + width // 8
-    border = (above, below, side, side)
+    side, above, under = 3 + width // 6, 2, 3 + width // 8
+    border = (above, under, side, side)
     solid = cv2.copyMakeBorder(solid, *border, cv2.BORDER_CONSTANT)
     cover = cv2.copyMakeBorder(cover, *border, cv2.BORDER_CONSTANT)
-    solid, cover = cv2.GaussianBlur(solid, (0, 0), _BLUR), cv2.GaussianBlur(cover, (0, 0), _BLUR)
+    sigma = next((sigma for below, sigma in _BLURS if height < below), None)
+    if sigma is not None:
+        solid, cover = cv2.GaussianBlur(solid, (0, 0), sigma), cv2.GaussianBlur(cover, (0, 0), sigma)
     open_ = 1 - cover
     if shadow:
         dark = np.zeros(cover.shape, np.float32)
