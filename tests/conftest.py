@@ -12,8 +12,7 @@ from shared.embedded.kafka_jars import find_jars, find_java, kafka_home
 from shared.embedded.redis import LocalRedis, find_server
 from shared.exceptions import ConfigError
 
-# Read when torch is first loaded, by the services that tests start too: its threads sleep while they wait for each
-# other. By default they spin, and where others want the cores as well a forward pass takes five times as long.
+# As `services/__init__.py` does, for test modules that import torch first.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ["tests.plugins.real_services"]
