@@ -126,6 +126,7 @@ def producer(
 
 @app.command()
 def detector(
+    site: SiteOption = None,
     kafka: KafkaOption = None,
     redis: RedisOption = None,
     model: ModelOption = None,
@@ -133,11 +134,16 @@ def detector(
     imgsz: ImgszOption = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Frames in one forward pass at most.")] = None,
 ) -> None:
-    """Frames → boxes. Start as many as there are cores or GPUs to fill."""
+    """Frames → boxes. Start as many as there are cores or GPUs to fill.
+
+    The site file says where to look closer; without one every picture is seen as a whole only.
+    """
     from services.detector.service import serve
 
-    settings = _settings(kafka=kafka, redis=redis, model=model, device=device, imgsz=imgsz, batch=batch)
-    _serve(settings, lambda bus, store, stop: serve(bus, store, settings, stop))
+    settings = _settings(site=site, kafka=kafka, redis=redis, model=model, device=device, imgsz=imgsz, batch=batch)
+    named = "site" in settings.model_fields_set or settings.site.exists()
+    cameras = load_site(settings.site).cameras if named else []
+    _serve(settings, lambda bus, store, stop: serve(bus, store, settings, stop, cameras))
 
 
 @app.command()

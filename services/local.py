@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.analyzer.stage import CameraAnalyzer
-from services.detector.backends.base import Boxes
+from services.detector.found import Found
 from services.detector.stage import Decoded, DetectorStage
 from services.outputs import RunOutputs
 from services.producer import read_once
@@ -75,9 +75,9 @@ def run_pipeline(
     analyzers = {camera.id: CameraAnalyzer(site, camera) for camera in cameras}
     readers = [_Reader(camera, stage, report, start_ns, run) for camera in cameras]
 
-    def finish(items: Sequence[Decoded], boxes: Sequence[Boxes]) -> None:
-        for item, found in zip(items, boxes, strict=True):
-            detections = stage.describe(item, _address(item), found)
+    def finish(items: Sequence[Decoded], found: Sequence[Found]) -> None:
+        for item, one in zip(items, found, strict=True):
+            detections = stage.describe(item, _address(item), one)
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
             outputs.write_lanes(analysis.lane_stats)
@@ -90,12 +90,12 @@ def run_pipeline(
             ThreadPoolExecutor(stage.backend.parallel, "infer", stage.backend.join_parallel) as workers,
             ThreadPoolExecutor(1, "writer") as writer,
         ):
-            running: deque[tuple[list[Decoded], Future[list[Boxes]]]] = deque()
+            running: deque[tuple[list[Decoded], Future[list[Found]]]] = deque()
             written: list[Future[None]] = []
 
             def collect() -> None:
-                items, boxes = running.popleft()
-                written.append(writer.submit(finish, items, boxes.result()))
+                items, found = running.popleft()
+                written.append(writer.submit(finish, items, found.result()))
                 if len(written) > _WRITE_BEHIND:
                     written.pop(0).result()  # an error there ends the run here
 

@@ -33,7 +33,7 @@ def run_files(
     console = Console(stderr=True)
     from services.detector.service import load_stage  # torch takes seconds: only once the input is known to be good
 
-    stage = load_stage(settings)
+    stage = load_stage(settings, cameras)
     try:
         with RunOutputs(site, out, annotate=annotate) as outputs, _progress(console, total) as on_frame:
             report = run_pipeline(

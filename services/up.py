@@ -102,7 +102,7 @@ def run_all(
         try:
             team.start("alerts", lambda halt: serve_alerts(bus, store, site, settings, halt))
             team.start("analyzer", lambda halt: serve_analyzer(bus, store, site, settings, halt))
-            team.start("detector", lambda halt: serve_detector(bus, store, settings, halt))
+            team.start("detector", lambda halt: serve_detector(bus, store, settings, halt, site.cameras))
             team.start("console", lambda halt: serve_console(bus, store, site, settings, halt, on_ready))
             producer = team.start(
                 "producer",

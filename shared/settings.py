@@ -1,7 +1,7 @@
 """Settings of the services, from the environment (`WAYSIDE_…`) and flags; flags win."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     model: str = Field("yolo11n-coco", description="detector: name or path of the weights")
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="detector: type of the model's numbers; auto: float16 on CUDA, bfloat16 on a CPU with AMX",
+    )
     imgsz: int = Field(640, ge=160, le=1920, description="detector: longer side of the model's input, pixels")
     threads: int | None = Field(
         None, ge=1, le=256, description="detector: CPU threads of the model; none for all cores"

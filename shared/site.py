@@ -102,6 +102,9 @@ class Camera(_Strict):
     loop: bool = Field(True, description="a file starts again at its end when served live")
     jpeg_quality: int = Field(85, ge=30, le=100)
     max_width: int = Field(1920, ge=160, le=7680, description="wider pictures are scaled down before encoding, pixels")
+    closeups: int = Field(
+        1, ge=0, le=3, description="closer looks at the far stretch of lanes per frame; each costs a forward pass"
+    )
     zones: list[Zone] = []
     ground: Ground | None = None
 

@@ -1,5 +1,6 @@
 """Real servers and shared material for the tests; each server starts once, when the first test asks for it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from shared.embedded.kafka import LocalKafka
 from shared.embedded.kafka_jars import find_jars, find_java, kafka_home
 from shared.embedded.redis import LocalRedis, find_server
 from shared.exceptions import ConfigError
+
+# As `services/__init__.py` does, for test modules that import torch first.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ["tests.plugins.real_services"]
 

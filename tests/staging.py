@@ -1,4 +1,4 @@
-"""Clips and sites that several integration tests use; built once per test session."""
+"""Clips and sites that several integration tests use."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from training.scenes.road import build_road_scene
+from training.scenes.road import SECONDS, build_road_scene
 
 # Two frames a second less than the demo's: the tests judge every frame several times on two cores.
 FPS = 5
@@ -25,9 +25,9 @@ class Staged:
     alerts: Path
 
 
-def stage_scene(folder: Path, cameras: int = 1) -> Staged:
-    """The demo's road scene, seen by `cameras` cameras that all look at the same clip."""
-    scene = build_road_scene(folder)
+def stage_scene(folder: Path, cameras: int = 1, seconds: float = SECONDS) -> Staged:
+    """The first seconds of the demo's road scene, seen by `cameras` cameras that all look at the same clip."""
+    scene = build_road_scene(folder, seconds=seconds)
     site = yaml.safe_load(scene.site.read_text())
     (template,) = site["cameras"]
     template["source"], template["fps"] = str(scene.clip), FPS

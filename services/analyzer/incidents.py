@@ -131,6 +131,13 @@ class IncidentBook:
                 changes.append(self._message(item, "closed", scene))
         return changes
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """Close all that is open, whatever its hysteresis: no later frame continues the time of this one."""
+        closing, self._open = self._open, []
+        for item in closing:
+            item.revision += 1
+        return [self._message(item, "closed", scene) for item in closing]
+
     @staticmethod
     def _watch_departure(item: OpenIncident, visible: set[int], now: int) -> None:
         if item.last_seen == now:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from services.analyzer.lanes import LaneMeter
-from services.analyzer.motion import MotionMemory, Observation
+from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
@@ -17,10 +17,15 @@ from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tra
 from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
-# (or a clip was started again): the old state no longer applies. Smaller steps are late frames.
+# (or a clip was started again): the old state no longer applies, and what was open closes on the last frame
+# before. Smaller steps are late frames.
 _CLOCK_RESET_NS = 2 * NS
 # After a gap in the stream tracks and rests mean nothing any more.
 _GAP_RESET_NS = 30 * NS
+# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector; a
+# lorry right before the camera has a third. An aircraft on its stand may well fill the picture.
+_SCENERY = 0.5
+_LARGE = frozenset({"airplane"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,8 @@ class CameraAnalyzer:
         self._last: tuple[int, int] | None = None
         self._start()
 
-    def _start(self) -> None:
-        self._follow_anew()
+    def _start(self, first_id: int = 0) -> None:
+        self._follow_anew(first_id)
         self._lanes = LaneMeter(self._camera, to_ns(self._site.lane_stats_s))
         self._rules = build_rules(self._site, self._camera)
 
@@ -147,6 +152,7 @@ class CameraAnalyzer:
     def step(self, detections: Detections) -> Analysis:
         """Take the detections of one frame, in the order of the log."""
         now, offset = detections.frame.captured_at, detections.frame.offset
+        ended: list[Incident] = []
         lane_stats: list[LaneStats] = []
         if self._last is not None:
             last_time, last_offset = self._last
@@ -156,22 +162,35 @@ class CameraAnalyzer:
                 if last_time - now < _CLOCK_RESET_NS:
                     return Analysis(None, [], "late")
                 lane_stats = self._lanes.close()
-                self._start()
+                ended = self._close(detections, last_time, last_offset)
+                self._start(self._tracker.next_id)
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
         lane_stats += self._lanes.step(scene)
-        return Analysis(tracks, [incident for rule in self._rules for incident in rule.step(scene)], None, lane_stats)
+        incidents = ended + [incident for rule in self._rules for incident in rule.step(scene)]
+        return Analysis(tracks, incidents, None, lane_stats)
 
     def close(self) -> list[LaneStats]:
         """The stream has ended: the lanes' last interval, as far as it was observed."""
         return self._lanes.close()
 
+    def _close(self, detections: Detections, last_time: int, last_offset: int) -> list[Incident]:
+        """Close what is open, told with the time and address of the last frame of the old time line.
+
+        The time of the new one may lie before the incidents began.
+        """
+        frame = detections.frame.model_copy(update={"captured_at": last_time, "offset": last_offset})
+        aspect = detections.width / detections.height
+        scene = Scene(self._camera.id, detections.run, last_time, aspect, detections.model, frame, ())
+        return [incident for rule in self._rules for incident in rule.close(scene)]
+
     def _look(self, detections: Detections) -> tuple[Scene, Tracks]:
         now = detections.frame.captured_at
-        matches = self._tracker.update(detections.objects, detections.width, detections.height, now / NS)
-        pairs = [(item, match) for item, match in zip(detections.objects, matches, strict=True) if match]
+        objects = [item for item in detections.objects if box_area(item.box) <= _SCENERY or item.label in _LARGE]
+        matches = self._tracker.update(objects, detections.width, detections.height, now / NS)
+        pairs = [(item, match) for item, match in zip(objects, matches, strict=True) if match]
         aspect = detections.width / detections.height
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)

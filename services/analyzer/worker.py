@@ -117,7 +117,7 @@ class Worker:
         timestamp_ms = detections.frame.captured_at // 1_000_000
         self._producer.send(topics.TRACKS, analysis.tracks.to_bytes(), key=detections.camera, timestamp_ms=timestamp_ms)
         for incident in analysis.incidents:
-            self._publish_incident(incident, timestamp_ms)
+            self._publish_incident(incident)
         for stats in analysis.lane_stats:
             self._publish_lane(stats)
         metrics.TRACKED_OBJECTS.labels(detections.camera).set(len(analysis.tracks.objects))
@@ -129,7 +129,8 @@ class Worker:
         if stats.run is None:  # a replay tells of another time
             metrics.count_lane(stats)
 
-    def _publish_incident(self, incident: Incident, timestamp_ms: int) -> None:
+    def _publish_incident(self, incident: Incident) -> None:
+        timestamp_ms = incident.changed_at // 1_000_000  # before this frame's time line when the clock was set back
         self._producer.send(topics.INCIDENTS, incident.to_bytes(), key=incident.incident_id, timestamp_ms=timestamp_ms)
         metrics.INCIDENTS.labels(incident.incident, incident.change).inc()
         logger(SERVICE).info(

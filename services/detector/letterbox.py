@@ -1,4 +1,4 @@
-"""From a JPEG to the model's input: decoded at the needed scale, resized, padded; and boxes back again."""
+"""From a picture to the model's input: resized, padded; and boxes back again."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.backends.base import Boxes
-from shared.jpeg import Picture, decode_jpeg
+from shared.jpeg import Picture
 
 # The grey that YOLO was trained with around pictures.
 _PAD = 114
@@ -51,16 +51,13 @@ class Letterbox:
         """(height, width) of the input."""
         return self.height, self.width
 
-    def place(self, jpeg: bytes, out: NDArray[np.uint8]) -> None:
-        """Decode a JPEG into an input.
+    def place(self, picture: Picture, out: NDArray[np.uint8]) -> None:
+        """Scale a picture into an input.
 
         Args:
-            out: (height, width, 3) uint8, RGB; fully overwritten.
-
-        Raises:
-            PoisonMessageError: the JPEG cannot be decoded.
+            picture: (H, W, 3) uint8, of any size.
+            out: (height, width, 3) uint8; fully overwritten.
         """
-        picture: Picture = decode_jpeg(jpeg, min_width=self.inner_width, min_height=self.inner_height)
         if picture.shape[:2] != (self.inner_height, self.inner_width):
             shrinking = picture.shape[1] >= self.inner_width
             picture = cv2.resize(  # type: ignore[assignment]

@@ -15,6 +15,7 @@ from shared.frames import Frame, frame_ref
 from shared.messages import Detections
 from shared.service import Heartbeat, commit_batch
 from shared.settings import Settings
+from shared.site import Camera
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.health import Health
@@ -23,15 +24,23 @@ from shared.telemetry.logs import logger
 SERVICE = "detector"
 
 
-def load_stage(settings: Settings) -> DetectorStage:
-    """The detector stage with the configured weights on the configured device."""
+def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
+    """The detector stage with the configured weights on the configured device; see `DetectorStage` for `cameras`."""
     weights = find_weights(settings.model, settings.models)
-    backend = TorchBackend(weights, device=settings.device, min_score=settings.min_score, threads=settings.threads)
-    return DetectorStage(backend, imgsz=settings.imgsz)
+    backend = TorchBackend(
+        weights,
+        device=settings.device,
+        min_score=settings.min_score,
+        threads=settings.threads,
+        precision=settings.precision,
+    )
+    return DetectorStage(backend, imgsz=settings.imgsz, cameras=cameras)
 
 
-def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event) -> None:
+def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cameras: Sequence[Camera] = ()) -> None:
     """Work until `stop` is set. Start as many of these as there are cores or GPUs to fill.
+
+    Frames of `cameras` get the close-ups that their zones ask for; those of others are seen as a whole.
 
     Order of a batch: publish → flush → Redis → commit. A crash in between repeats the batch elsewhere; the
     detections are the same and the analyzer drops repeats.
@@ -40,7 +49,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event) -> 
     heartbeat = Heartbeat(health, store, settings)
     log = logger(SERVICE)
     bus.ensure_topics(topics.SPECS)
-    stage = load_stage(settings)
+    stage = load_stage(settings, cameras)
     log.info("model loaded", model=stage.backend.version, imgsz=settings.imgsz, device=stage.backend.device_name)
     producer = bus.producer()
     consumer = bus.consumer([topics.FRAMES], group=topics.DETECTOR_GROUP)

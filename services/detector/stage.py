@@ -1,19 +1,22 @@
 """The detector as a plain object: frames in, detections out. No bus, no store."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.backends.base import Backend, Boxes
+from services.detector.backends.base import Backend
+from services.detector.closeups import Region, plan
+from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
-from shared.jpeg import jpeg_size
+from shared.jpeg import decode_jpeg, jpeg_size
 from shared.messages import DetectedObject, Detections, FrameRef
+from shared.site import Camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Decoded:
 
     Attributes:
         picture: (H, W, 3) uint8 RGB, letterboxed.
+        closeups: parts of the picture, each in an input of the same shape.
         width: pixels of the JPEG itself, which is what the boxes refer to.
         height: likewise.
     """
@@ -29,6 +33,7 @@ class Decoded:
     frame: Frame
     letterbox: Letterbox
     picture: NDArray[np.uint8]
+    closeups: list[tuple[Region, NDArray[np.uint8]]]
     width: int
     height: int
 
@@ -42,22 +47,41 @@ class DetectorStage:
         >>> stage.detect([decoded], [ref])[0].objects          # doctest: +SKIP
     """
 
-    def __init__(self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2) -> None:
+    def __init__(
+        self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2, cameras: Sequence[Camera] = ()
+    ) -> None:
+        """Pictures of `cameras` get the close-ups that their zones ask for; others are seen as a whole."""
         self.backend = backend
         self._imgsz = imgsz
+        self._cameras = {camera.id: camera for camera in cameras}
+        self._regions: dict[tuple[str, int, int], list[Region]] = {}
         self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
 
     def decode(self, frame: Frame) -> Decoded:
-        """Decode one frame at the model's scale.
+        """Decode one frame at the model's scale, or whole where there are close-ups.
 
         Raises:
             PoisonMessageError: no JPEG, truncated, corrupt or too large.
         """
         width, height = jpeg_size(frame.jpeg)
         letterbox = Letterbox.fit(width, height, self._imgsz, self.backend.stride)
-        picture = np.empty((*letterbox.shape, 3), np.uint8)
-        letterbox.place(frame.jpeg, picture)
-        return Decoded(frame, letterbox, picture, width, height)
+        regions = self.regions(frame.camera, width, height)
+        least = (width, height) if regions else (letterbox.inner_width, letterbox.inner_height)
+        picture = decode_jpeg(frame.jpeg, min_width=least[0], min_height=least[1])
+        inputs = np.empty((1 + len(regions), *letterbox.shape, 3), np.uint8)
+        letterbox.place(picture, inputs[0])
+        for region, closer in zip(regions, inputs[1:], strict=True):
+            region.cut(picture, closer)
+        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height)
+
+    def regions(self, camera_id: str, width: int, height: int) -> list[Region]:
+        """The close-ups of a camera's pictures of this size."""
+        key = camera_id, width, height
+        if key not in self._regions:
+            camera = self._cameras.get(camera_id)
+            letterbox = Letterbox.fit(width, height, self._imgsz, self.backend.stride)
+            self._regions[key] = plan(camera.zones, width, height, letterbox, camera.closeups) if camera else []
+        return self._regions[key]
 
     def decode_all(self, frames: Sequence[Frame]) -> list[Decoded | PoisonMessageError]:
         """Decode several frames on the stage's threads; a frame's error stands in its place."""
@@ -69,26 +93,41 @@ class DetectorStage:
         except PoisonMessageError as error:
             return error
 
-    def infer(self, decoded: Sequence[Decoded]) -> list[Boxes]:
-        """Boxes per frame, in order, in pixels of the input: one forward pass per input shape."""
-        by_shape: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        for index, item in enumerate(decoded):
-            by_shape[item.letterbox.shape].append(index)
-        boxes: dict[int, Boxes] = {}
-        for indices in by_shape.values():
-            output = self.backend.forward(np.stack([decoded[index].picture for index in indices]))
-            boxes.update(zip(indices, output.boxes, strict=True))
-        return [boxes[index] for index in range(len(decoded))]
+    def infer(self, decoded: Sequence[Decoded]) -> list[Found]:
+        """What is on each frame, in order: `see` and `look_closer` together."""
+        return self.look_closer(decoded, self.see(decoded))
 
-    def describe(self, item: Decoded, ref: FrameRef, boxes: Boxes) -> Detections:
+    def see(self, decoded: Sequence[Decoded]) -> list[Found]:
+        """What the whole pictures show, in order: one forward pass per input shape."""
+        found: dict[int, Found] = {}
+        for indices in _by_shape(decoded, range(len(decoded))):
+            output = self.backend.forward(np.stack([decoded[index].picture for index in indices]))
+            for index, boxes in zip(indices, output.boxes, strict=True):
+                found[index] = Found(decoded[index].letterbox.normalise(boxes), boxes.scores, boxes.classes)
+        return [found[index] for index in range(len(decoded))]
+
+    def look_closer(self, decoded: Sequence[Decoded], seen: Sequence[Found]) -> list[Found]:
+        """`seen` with what the close-ups show: one more forward pass per input shape for each frame's first, second…"""
+        found = list(seen)
+        for level in range(max((len(item.closeups) for item in decoded), default=0)):
+            having = [index for index, item in enumerate(decoded) if len(item.closeups) > level]
+            for indices in _by_shape(decoded, having):
+                output = self.backend.forward(np.stack([decoded[index].closeups[level][1] for index in indices]))
+                for index, boxes in zip(indices, output.boxes, strict=True):
+                    item = decoded[index]
+                    closer = in_region(boxes, item.closeups[level][0], item.letterbox.shape, item.width, item.height)
+                    found[index] = merge(found[index], closer)
+        return found
+
+    def describe(self, item: Decoded, ref: FrameRef, found: Found) -> Detections:
         """The message of one frame. Coordinates keep 5 digits: a hundredth of a pixel at 1000 px."""
         frame = item.frame
-        rows = np.round(item.letterbox.normalise(boxes), 5).tolist()
-        scores = np.round(boxes.scores.astype(np.float64), 4).tolist()
+        rows = np.round(found.xyxy, 5).tolist()
+        scores = np.round(found.scores.astype(np.float64), 4).tolist()
         labels = self.backend.labels
         objects = [
             DetectedObject.model_construct(label=labels[index], score=score, box=tuple(row))
-            for row, score, index in zip(rows, scores, boxes.classes.tolist(), strict=True)
+            for row, score, index in zip(rows, scores, found.classes.tolist(), strict=True)
             if row[2] > row[0] and row[3] > row[1]
         ]
         return Detections.model_construct(
@@ -112,3 +151,11 @@ class DetectorStage:
     def close(self) -> None:
         """Stop the decoding threads."""
         self._pool.shutdown()
+
+
+def _by_shape(decoded: Sequence[Decoded], indices: Iterable[int]) -> list[list[int]]:
+    """The frames with these indices, grouped by the shape of their input."""
+    groups: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for index in indices:
+        groups[decoded[index].letterbox.shape].append(index)
+    return list(groups.values())

@@ -22,7 +22,7 @@ from tests.crashing import CrashError, CrashingBus, Fuse
 # Two partitions for three cameras: two of them share one.
 PARTITIONS = 2
 STREAMS = 6
-SEEDS = 300
+SEEDS = 200
 CHUNKS = 10
 Interval = tuple[str, str | None, str, int]
 Results = tuple[dict[tuple[str, int], bytes], dict[str, bytes], dict[Interval, bytes]]

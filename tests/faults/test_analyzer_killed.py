@@ -13,10 +13,11 @@ from shared import topics
 from shared.bus.kafka import KafkaBus
 from shared.bus.memory import MemoryBus
 from shared.clock import NS
+from shared.embedded.process import free_port, listens
 from shared.messages import Checkpoint, Detections
 from tests import roadlife
 from tests.faults.test_analyzer_crash import Results, World, contiguous, results
-from tests.faults.test_detector_killed import await_true, read_all, service
+from tests.faults.test_detector_killed import await_true, read_all, ready, service
 
 pytestmark = [pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -38,14 +39,18 @@ def test_killed_and_rebalanced_analyzers_give_the_incidents_of_the_undisturbed_r
     start = float(time.time_ns() // NS)
     items = [item for seed in range(SEEDS) for item in roadlife.stream(seed, start_s=start, run=f"run-{seed}")]
     third = len(items) // 3
-    with service("analyzer", environment) as victim, service("analyzer", environment):
-        await_true(lambda: bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS) == 0, 60, "the group answers")
+    ports = [free_port() for _ in range(3)]
+    first, second, joining = ({**environment, "WAYSIDE_METRICS_PORT": str(port)} for port in ports)
+    with service("analyzer", first) as victim, service("analyzer", second):
+        for port in ports[:2]:
+            await_true(lambda port=port: listens(port) and ready(port), 60, "an analyzer is ready")
         send(bus, items[:third])
         await_true(lambda: states(bus) > 0, 60, "a state is checkpointed")
         send(bus, items[third : 2 * third])
         victim.send_signal(signal.SIGKILL)  # in the middle of these, without a word
         victim.wait()
-        with service("analyzer", environment):  # joins: the partitions move once more
+        with service("analyzer", joining):  # the partitions move once more
+            await_true(lambda: listens(ports[2]) and ready(ports[2]), 60, "a third analyzer is ready")
             send(bus, items[2 * third :])
             await_true(lambda: bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS) == 0, 90, "all is analysed")
     found = results(lambda topic: read_all(bus, topic))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging import stage_scene, wayside
 from training.scenes.road import lane_centre, stage
 
 pytestmark = pytest.mark.shared
@@ -16,13 +15,10 @@ LANE = 2
 NEAR_M, FAR_M = 12.0, 45.0
 
 
-def test_vehicles_have_the_speed_at_which_they_were_staged(shared_dir: Path, tmp_path: Path) -> None:
-    scene = stage_scene(tmp_path)
-    done = wayside("run", "--site", str(scene.site), "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
+def test_vehicles_have_the_speed_at_which_they_were_staged(first_run: Path) -> None:
     found = [
         item["speed_kmh"]
-        for line in (tmp_path / "out" / "tracks.jsonl").read_text().splitlines()
+        for line in (first_run / "tracks.jsonl").read_text().splitlines()
         for item in json.loads(line)["objects"]
         if item["zones"] == [f"lane-{LANE}"] and item["speed_kmh"] is not None
     ]

@@ -9,50 +9,43 @@ from services.analyzer.worker import Worker
 from shared import topics
 from shared.bus.memory import MemoryBus
 from shared.sitefile import load_site
-from tests.staging import Staged, essence, read_events, stage_scene, wayside
+from tests.staging import Staged, essence, read_events, wayside
 
 pytestmark = [pytest.mark.shared, pytest.mark.redis]
 
 
 @pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Staged:
-    return stage_scene(tmp_path_factory.mktemp("staged"))
-
-
-@pytest.fixture(scope="module")
-def from_run(staged: Staged) -> list[tuple[object, ...]]:
-    out = staged.site.parent / "out"
-    done = wayside("run", "--site", str(staged.site), "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    events = read_events(out / "alerts.jsonl")
+def from_run(first_run: Path) -> list[tuple[object, ...]]:
+    events = read_events(first_run / "alerts.jsonl")
     for event in events:
         for item in event["data"]["evidence"]:
-            assert (out / item["uri"]).is_file()
+            assert (first_run / item["uri"]).is_file()
     return essence(events)
 
 
-def test_wayside_run_finds_every_staged_incident_and_nothing_else(staged: Staged, from_run: object) -> None:
-    done = wayside("eval", "--alerts", str(staged.site.parent / "out" / "alerts.jsonl"), "--truth", str(staged.truth))
+def test_wayside_run_finds_every_staged_incident_and_nothing_else(
+    staged: Staged, first_run: Path, from_run: object
+) -> None:
+    done = wayside("eval", "--alerts", str(first_run / "alerts.jsonl"), "--truth", str(staged.truth))
     assert done.returncode == 0, done.stderr
     opened = [row for row in from_run if str(row[1]).endswith("opened")]  # type: ignore[attr-defined]
     assert sorted(str(row[3]) for row in opened) == ["obstacle-on-lane", "person-on-lane", "stopped-vehicle"]
 
 
-def test_a_second_run_gives_the_same_bytes(staged: Staged, from_run: object) -> None:
-    again = staged.site.parent / "again"
+def test_a_second_run_gives_the_same_bytes(staged: Staged, first_run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
     done = wayside("run", "--site", str(staged.site), "--out", str(again))
     assert done.returncode == 0, done.stderr
     for name in ("alerts.jsonl", "tracks.jsonl", "detections.jsonl", "lane-stats.jsonl"):
-        assert (again / name).read_bytes() == (staged.site.parent / "out" / name).read_bytes(), name
+        assert (again / name).read_bytes() == (first_run / name).read_bytes(), name
 
 
-def test_the_analyzer_on_a_bus_gives_the_same_lane_statistics(staged: Staged, from_run: object) -> None:
-    out = staged.site.parent / "out"
-    lines = (out / "lane-stats.jsonl").read_bytes().splitlines()
+def test_the_analyzer_on_a_bus_gives_the_same_lane_statistics(staged: Staged, first_run: Path) -> None:
+    lines = (first_run / "lane-stats.jsonl").read_bytes().splitlines()
     bus = MemoryBus()
     bus.ensure_topics(topics.SPECS)
     worker = Worker(bus, producer := bus.producer(), load_site(staged.site), checkpoint_s=5.0)
-    for offset, line in enumerate((out / "detections.jsonl").read_bytes().splitlines()):
+    for offset, line in enumerate((first_run / "detections.jsonl").read_bytes().splitlines()):
         producer.send(topics.DETECTIONS, line, key="road-0", timestamp_ms=offset)
     consumer = bus.consumer([topics.DETECTIONS], group=topics.ANALYZER_GROUP)
     while batch := consumer.poll(100, timeout_s=0):

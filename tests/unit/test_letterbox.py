@@ -39,7 +39,7 @@ def test_a_placed_picture_has_its_colours_inside_and_grey_around() -> None:
     picture = np.full((720, 1280, 3), (200, 40, 90), np.uint8)
     box = Letterbox.fit(1280, 720, 640)
     out = np.zeros((*box.shape, 3), np.uint8)
-    box.place(encode_jpeg(picture), out)
+    box.place(picture, out)
     assert (out[: box.top] == 114).all()
     assert (out[box.top + box.inner_height :] == 114).all()
     assert np.abs(out[box.top + 5 : -box.top - 5].astype(int) - (200, 40, 90)).max() <= 3
@@ -50,7 +50,7 @@ def test_a_white_mark_keeps_its_place_through_scaling() -> None:
     picture[540:600, 960:1080] = 255
     box = Letterbox.fit(1920, 1080, 640)
     out = np.zeros((*box.shape, 3), np.uint8)
-    box.place(encode_jpeg(picture), out)
+    box.place(picture, out)
     rows, columns = np.nonzero(out[box.top : box.top + box.inner_height, :, 0] > 128)
     assert (rows.min() / 360, (rows.max() + 1) / 360) == pytest.approx((540 / 1080, 600 / 1080), abs=0.004)
     assert (columns.min() / 640, (columns.max() + 1) / 640) == pytest.approx((960 / 1920, 1080 / 1920), abs=0.004)

@@ -3,7 +3,8 @@
 import pytest
 
 from shared.clock import NS
-from tests.unit.analyzer_helpers import analyzer, frame, play, still, summary, thing, travel
+from shared.messages import DetectedObject
+from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, play, still, summary, thing, travel
 
 
 def test_a_person_on_a_lane_opens_after_a_second() -> None:
@@ -68,3 +69,58 @@ def test_a_track_that_jumps_back_to_another_vehicle_is_no_wrong_way() -> None:
 
 def test_a_standing_vehicle_is_no_wrong_way() -> None:
     assert {change.incident for change in play(15, still("car", 0.35, 0.5))} == {"stopped-vehicle"}
+
+
+def far_reversing(start: float, pace: float) -> Mover:
+    """A small far car that stands and then goes back at `pace` box heights per second, with a detector's jitter."""
+
+    def mover(t: float) -> DetectedObject:
+        back = max(0.0, t - start) * pace * 0.03
+        return thing("car", 0.35, 0.5 - back + 0.0015 * ((round(t * FPS) * 7) % 5 - 2), width=0.022, height=0.03)
+
+    return mover
+
+
+def test_a_far_car_that_goes_back_slowly_is_wrong_way_since_it_began() -> None:
+    changes = play(8, far_reversing(3.0, 0.25))
+    opened = next(change for change in changes if change.incident == "wrong-way")
+    assert opened.change == "opened"
+    assert opened.detected_at / NS <= 6.0
+    assert opened.started_at / NS == pytest.approx(3.0, abs=1.0)
+
+
+def test_jitter_never_adds_up_to_a_way_back() -> None:
+    trembling = lambda t: thing("car", 0.35, 0.5 + 0.008 * ((round(t * FPS) * 7) % 5 - 2), height=0.1)  # noqa: E731
+    assert "wrong-way" not in {change.incident for change in play(60, trembling)}
+
+
+def test_a_box_that_is_cut_shorter_in_one_step_is_no_wrong_way() -> None:
+    """A passing car hides the lower half of a stopped one for some seconds."""
+    cut = lambda t: thing("car", 0.35, 0.5 if t % 8 < 4 else 0.45, height=0.1 if t % 8 < 4 else 0.05)  # noqa: E731
+    assert "wrong-way" not in {change.incident for change in play(40, cut)}
+
+
+def test_a_far_person_of_low_scores_is_found_later_than_a_sure_one_if_it_walks() -> None:
+    def walker(score: float) -> Mover:
+        return lambda t: thing("person", 0.22 + 0.02 * t, 0.6, width=0.01, height=0.04, score=score)
+
+    sure, weak = (play(8, walker(score))[0].detected_at / NS for score in (0.5, 0.22))
+    assert sure < 1.5
+    assert sure + 0.4 < weak <= 3.0
+
+
+def test_a_post_that_resembles_a_person_a_little_is_none_for_it_stays() -> None:
+    assert play(60, still("person", 0.35, 0.6, score=0.25)) == []
+
+
+def test_a_far_person_before_a_lorry_that_drives_by_is_not_aboard() -> None:
+    lorry = lambda t: thing("truck", 0.35, 0.9, width=0.3, height=0.6)  # noqa: E731
+    walker = lambda t: thing("person", 0.35 + 0.01 * t, 0.6, width=0.012, height=0.05)  # noqa: E731
+    assert ("person-on-lane", "opened") in summary(play(4, lorry, walker))
+
+
+def test_a_box_of_the_whole_road_is_scenery() -> None:
+    """The detector was seen to take the road for a train."""
+    road = lambda t: thing("train", 0.5, 1.0, width=1.0, height=0.75)  # noqa: E731
+    walker = lambda t: thing("person", 0.35, 0.6)  # noqa: E731
+    assert summary(play(15, road, walker)) == [("person-on-lane", "opened")]

@@ -75,3 +75,10 @@ def test_service_vehicles_come_and_go_while_the_aircraft_is_there() -> None:
 
 def test_a_vehicle_at_an_empty_stand_is_no_milestone() -> None:
     assert turnaround(40, still("truck", 0.3, 0.8)) == []
+
+
+def test_a_stand_that_the_site_drops_while_an_aircraft_is_on_it_closes_without_a_departure() -> None:
+    before, after = analyzer(SITE), analyzer(make_site())
+    assert story(play(30, aircraft(), stage=before)) == [("stand-occupied", "opened")]
+    assert after.restore(before.state()) == []
+    assert story(play(310, stage=after, start=300)) == [("stand-occupied", "closed")]

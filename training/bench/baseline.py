@@ -44,18 +44,23 @@ class _Seen:
 
 
 def track(boxes: Sequence[NDArray[np.float32]], shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
-    """ByteTrack over frames.
+    """ByteTrack over frames, as `YOLO.track` runs it: tests/unit/test_bench_baseline.py compares them.
 
     Args:
         boxes: per frame (K, 6): x1, y1, x2, y2 in pixels, score, class.
+        shape: height and width of the picture; tracks are clipped to it, which keeps the foot of a vehicle that
+            leaves at the lower edge within its lane.
 
     Yields:
         (N, 8): x1, y1, x2, y2, track id, score, class, index.
     """
     options = IterableSimpleNamespace(**YAML.load(check_yaml("bytetrack.yaml")))  # type: ignore[no-untyped-call]
     tracker = BYTETracker(options)  # type: ignore[no-untyped-call]
+    height, width = shape
     for frame in boxes:
-        yield np.asarray(tracker.update(Boxes(frame.reshape(-1, 6), shape)), np.float32).reshape(-1, 8)
+        rows = np.asarray(tracker.update(Boxes(frame.reshape(-1, 6), shape)), np.float32).reshape(-1, 8)
+        rows[:, :4] = rows[:, :4].clip(0, (width, height, width, height))
+        yield rows
 
 
 def judge(

@@ -8,8 +8,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from services.detector.backends.base import Backend
 from services.detector.stage import DetectorStage
 from shared.clock import NS
 from shared.frames import Frame
@@ -21,42 +23,58 @@ from training.scenes.staged import FPS, Scene, compose
 Request = tuple[str, str, int]
 """split, kind, seed"""
 
-_SCENES = Path(__file__).resolve().parents[1] / "scenes"
+_ROOT = Path(__file__).resolve().parents[2]
+_CODE = (_ROOT / "training" / "scenes", _ROOT / "services" / "detector")
 _BATCH = 3
 
 
 def code_digest() -> str:
-    """Changes whenever a scene could look different; the layout of the code does not matter."""
+    """Changes whenever a scene could look or be seen differently; the layout of the code does not matter."""
     digest = hashlib.sha256()
-    for file in sorted(_SCENES.glob("*.py")):
+    for file in sorted(file for folder in _CODE for file in folder.rglob("*.py")):
         digest.update(ast.dump(ast.parse(file.read_text(encoding="utf-8"))).encode())
     return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A scene's detections per frame: with Wayside's close-ups, and of the whole pictures alone."""
+
+    closer: list[Detections]
+    whole: list[Detections]
+
+
 def detect_all(
-    stage: DetectorStage, imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
-) -> dict[Request, list[Detections]]:
+    backend: Backend, imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
+) -> dict[Request, Seen]:
     """Boxes of every scene; one scene per core at a time."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    version = f"{code_digest()} {stage.backend.version} {imgsz} {FPS}"
+    version = f"{code_digest()} {backend.version} {imgsz} {FPS}"
     lock = threading.Lock()
 
-    def one(request: Request) -> tuple[Request, list[Detections]]:
+    def one(request: Request) -> tuple[Request, Seen]:
         key = hashlib.sha256(f"{version} {request}".encode()).hexdigest()[:32]
         file = folder / f"{key}.json.gz"
         if not file.is_file():
             with lock:  # cut-outs and clips are built once, not by each thread
                 scene = compose(*request)
-            found = [item.model_dump(mode="json", by_alias=True) for item in _detect(stage, scene_frames(scene))]
+            site = scene.place.site(scene.id, FPS)
+            stage = DetectorStage(backend, imgsz=imgsz, cameras=site.cameras)
+            found = [
+                [item.model_dump(mode="json", by_alias=True) for item in pair]
+                for pair in _detect(stage, scene_frames(scene))
+            ]
+            stage.close()
             part = file.with_suffix(".part")
             part.write_bytes(gzip.compress(json.dumps(found).encode(), 1))
             part.replace(file)  # an interrupted run leaves no half file
         rows = json.loads(gzip.decompress(file.read_bytes()))
         on_scene()
-        return request, [Detections.model_validate(row) for row in rows]
+        closer, whole = ([Detections.model_validate(pair[side]) for pair in rows] for side in (0, 1))
+        return request, Seen(closer, whole)
 
-    with ThreadPoolExecutor(stage.backend.parallel, "scene", stage.backend.join_parallel) as pool:
+    with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
         return dict(pool.map(one, requests))
 
 
@@ -67,12 +85,13 @@ def scene_frames(scene: Scene) -> Iterator[Frame]:
         yield Frame(scene.id, index, index * NS // FPS, picture.shape[1], picture.shape[0], jpeg)
 
 
-def _detect(stage: DetectorStage, items: Iterator[Frame]) -> Iterator[Detections]:
+def _detect(stage: DetectorStage, items: Iterator[Frame]) -> Iterator[tuple[Detections, Detections]]:
     for group in _groups(items):
         decoded = [stage.decode(frame) for frame in group]
-        for item, boxes in zip(decoded, stage.infer(decoded), strict=True):
+        whole = stage.see(decoded)
+        for item, *found in zip(decoded, stage.look_closer(decoded, whole), whole, strict=True):
             ref = FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
-            yield stage.describe(item, ref, boxes)
+            yield stage.describe(item, ref, found[0]), stage.describe(item, ref, found[1])
 
 
 def _groups(items: Iterator[Frame]) -> Iterator[list[Frame]]:

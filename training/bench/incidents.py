@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.alerts.lifecycle import AlertBook
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.torch import TorchBackend
-from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
@@ -30,7 +29,8 @@ from training.bench.machine import describe
 from training.bench.places import handle, how_seen, placed
 from training.evaluate import Evaluation, evaluate_all, fold
 from training.intervals import garwood, median, percentile, wilson
-from training.scenes.staged import FPS, INCIDENTS, NEGATIVES, Scene, compose
+from training.scenes.scene import FPS, INCIDENTS, NEGATIVES, Scene
+from training.scenes.staged import compose
 from training.truth import TrueIncident, Truth
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
@@ -61,6 +61,7 @@ def truth_of(scene: Scene) -> Truth:
             {
                 "camera": scene.id, "incident": item.incident, "start_s": item.start_s, "end_s": item.end_s,
                 "zone": handle(index, item), "size_px": item.pixels, "row": item.row, "place": scene.place.name,
+                "hidden_s": item.hidden_s, "hidden_share": item.hidden_share,
             }
         )
         for index, item in enumerate(scene.truth)
@@ -98,7 +99,7 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
             alert_id=f"b{number}", incident=item.incident, camera=scene.id, zone="lane", severity="critical",
             status="closed", started_at=to_rfc3339(round(item.started_s * NS)),
             detected_at=to_rfc3339(round(item.detected_s * NS)), ended_at=to_rfc3339(round(item.ended_s * NS)),
-            track_ids=[item.track], label="", score=1.0, box=clipped(item.box), evidence=[], model="baseline",
+            track_ids=[item.track], label="", score=1.0, box=item.box, evidence=[], model="baseline",
             site="bench",
         )
         for number, item in enumerate(baseline.judge(frames, labels, site.cameras[0], (height, width), FPS))
@@ -106,18 +107,11 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
     return placed(scene, states)
 
 
-def clipped(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """A tracker's box reaches beyond the picture; an alert's does not."""
-    x1, y1, x2, y2 = (min(max(side, 0.0), 1.0) for side in box)
-    return x1, y1, x2, y2
-
-
 def run(
     split: str, imgsz: int, limit: int | None, kinds: Sequence[str] = ()
 ) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
     """Render, detect and judge; each scene's place by its id; how the detector saw what was staged."""
     backend = TorchBackend(find_weights("yolo11n-coco"))
-    stage = DetectorStage(backend, imgsz=imgsz)
     requests = requests_of(split, limit, kinds)
     console = Console(stderr=True)
     with Progress(
@@ -133,18 +127,17 @@ def run(
             if not console.is_terminal and done % 20 == 0:
                 console.print(f"{done} of {len(requests)} scenes", highlight=False)
 
-        found = detect_all(stage, imgsz, requests, on_scene)
-    stage.close()
+        found = detect_all(backend, imgsz, requests, on_scene)
     ours, theirs, places, seen = [], [], {}, {}
-    for request, detections in found.items():
+    for request, detected in found.items():
         scene = compose(*request)
         truth = truth_of(scene)
         places[scene.id] = scene.place.name
         for index, item in enumerate(scene.truth):
-            seen[scene.id, handle(index, item)] = how_seen(scene, index, detections)
-        ours.append((fold(wayside_alerts(scene, detections)), truth))
+            seen[scene.id, handle(index, item)] = how_seen(scene, index, detected.closer)
+        ours.append((fold(wayside_alerts(scene, detected.closer)), truth))
         # The baseline knows no congestion; that truth is Wayside's alone.
-        theirs.append((fold(baseline_alerts(scene, detections, backend.labels)), truth))
+        theirs.append((fold(baseline_alerts(scene, detected.whole, backend.labels)), truth))
     return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
 
 

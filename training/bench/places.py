@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.clock import NS, from_rfc3339
 from shared.messages import Alert, Detections
-from training.scenes.staged import FPS, Scene, Staged, box_at
+from training.scenes.scene import FPS, Scene, Staged, box_at
 
 # An alert whose box overlaps the staged thing less than this is about something else: the detector was seen to
 # take the whole road for a train, and that box must not count as having found the car on it.

@@ -1,11 +1,16 @@
 """Light, weather and camera of a scene, and the hard negatives that move over the picture."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from training.scenes.canvas import Picture
+
+# One picture of noise, a little larger than a frame, is shown shifted by up to so many pixels.
+_SHIFT = 97
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +49,29 @@ class Weather:
     def __init__(self, conditions: Conditions, shape: tuple[int, ...]) -> None:
         self._c, self._shape = conditions, shape
         self._random = np.random.default_rng(conditions.seed)
-        noise = self._random.normal(0, conditions.noise, (4, *shape)).round().clip(-100, 100).astype(np.int8)
+        whole = shape[0] + _SHIFT, shape[1] + _SHIFT, shape[2]
+        noise = self._random.standard_normal(whole, np.float32)
+        noise = np.clip(noise * conditions.noise, -100, 100).round().astype(np.int8)
         self._up, self._down = noise.clip(0).astype(np.uint8), (-noise).clip(0).astype(np.uint8)
         ramp = np.arange(256)[:, None] / 255
         table = 255 * np.clip(ramp**conditions.gamma * np.array(conditions.gain), 0, 1)
         self._table = table.round().astype(np.uint8)[None]
+        self._plain = conditions.gamma == 1.0 and conditions.gain == (1.0, 1.0, 1.0)
         self._streaks = self._rain() if conditions.rain else None
-        self._spot = self._random.uniform(0.2, 0.8, 2), self._random.uniform(-0.04, 0.04, 2)
+        self._spot = self._random.uniform((0.35, 0.1), (0.65, 0.4)), self._random.uniform(-0.04, 0.04, 2)
 
     def apply(self, picture: Picture, index: int) -> Picture:
-        """One frame, (H, W, 3) uint8."""
+        """One frame, (H, W, 3) uint8; `picture` may be changed."""
         c = self._c
         if c.extra in ("shadow", "wet", "light"):
-            picture = self._patch(picture, index)
-        picture = cv2.LUT(picture, self._table)  # type: ignore[assignment]
+            self._patch(picture, index)
+        if not self._plain:
+            cv2.LUT(picture, self._table, dst=picture)
+        height, width = self._shape[:2]
         if self._streaks is not None:
-            picture = cv2.add(picture, np.roll(self._streaks, (index * 137, index * 61), (0, 1)))  # type: ignore[assignment]
+            y, x = -index * 137 % height, -index * 61 % width
+            cv2.add(picture, self._streaks[y : y + height, x : x + width], dst=picture)
         if c.extra == "insect":
-            height, width = self._shape[:2]
             at = np.array([0.5, 0.6]) + 0.25 * np.array([np.sin(index / 35 + c.seed), np.cos(index / 50)])
             cv2.ellipse(
                 picture, (int(at[0] * width), int(at[1] * height)), (26, 12), index * 7 % 360, 0, 360, (22, 20, 18), -1
@@ -69,29 +79,45 @@ class Weather:
         if c.shake:
             random = np.random.default_rng([c.seed, index])
             move = np.array([[1, 0, random.normal(0, c.shake / 2)], [0, 1, random.normal(0, c.shake / 2)]])
-            picture = cv2.warpAffine(picture, move, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-        turn = index % 4
-        return np.asarray(cv2.subtract(cv2.add(picture, self._up[turn]), self._down[turn]), np.uint8)
+            picture = cv2.warpAffine(picture, move, (width, height), borderMode=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        y, x = index * 37 % _SHIFT, index * 53 % _SHIFT
+        cv2.add(picture, self._up[y : y + height, x : x + width], dst=picture)
+        cv2.subtract(picture, self._down[y : y + height, x : x + width], dst=picture)
+        return picture
 
     def _rain(self) -> Picture:
+        """Streaks, four times side by side, so that every shift of them is one slice."""
         streaks = np.zeros(self._shape, np.uint8)
         for _ in range(int(500 * self._c.rain)):
             x, y = (int(v) for v in self._random.uniform((0, 0), self._shape[1::-1]))
             cv2.line(streaks, (x, y), (x + 3, y + 22), (45, 45, 48), 1, cv2.LINE_AA)
-        return np.asarray(cv2.GaussianBlur(streaks, (3, 3), 0), np.uint8)
+        return np.tile(cv2.GaussianBlur(streaks, (3, 3), 0), (2, 2, 1)).astype(np.uint8)
 
-    def _patch(self, picture: Picture, index: int) -> Picture:
+    def _patch(self, picture: Picture, index: int) -> None:
         """A cloud's or tree's shadow and a spot of light move; a wet patch grows and stays."""
         height, width = self._shape[:2]
         (x, y), (dx, dy) = self._spot
         moving = self._c.extra != "wet"
         at = (x + dx * index / 5 * moving) % 1.2 - 0.1, 0.45 + (y + dy * index / 5 * moving) % 0.5
-        small = np.zeros((height // 8, width // 8), np.float32)
         reach = 0.03 if self._c.extra == "light" else 0.1 if moving else min(0.08, 0.01 + index / 3000)
-        centre = int(at[0] * width / 8), int(at[1] * height / 8)
-        cv2.ellipse(
-            small, centre, (max(2, int(reach * width / 8)), max(2, int(reach * width / 20))), 15, 0, 360, 1.0, -1
-        )
-        weight = cv2.resize(cv2.GaussianBlur(small, (0, 0), 2), (width, height))[..., None]
-        factor = 0.9 if self._c.extra == "light" else -0.45
-        return np.clip(picture * (1 + factor * weight), 0, 255).astype(np.uint8)
+        weight = _ellipse(max(16, int(reach * width)), max(16, int(reach * width / 2.5)))
+        left, top = int(at[0] * width) - weight.shape[1] // 2, int(at[1] * height) - weight.shape[0] // 2
+        x1, y1 = max(left, 0), max(top, 0)
+        x2, y2 = min(left + weight.shape[1], width), min(top + weight.shape[0], height)
+        if x1 < x2 and y1 < y2:
+            region = picture[y1:y2, x1:x2]
+            factor = 0.9 if self._c.extra == "light" else -0.45
+            change = 1 + factor * weight[y1 - top : y2 - top, x1 - left : x2 - left]
+            np.clip(region * change[..., None], 0, 255, out=region, casting="unsafe")
+
+
+@lru_cache(maxsize=64)
+def _ellipse(across: int, along: int) -> NDArray[np.float32]:
+    """1 in a slanted ellipse with these half axes in pixels, falling softly to 0 around it."""
+    side = across + 48
+    mask = np.zeros((2 * side, 2 * side), np.float32)
+    cv2.ellipse(mask, (side, side), (across, along), 15, 0, 360, 1.0, -1)
+    small = cv2.GaussianBlur(cv2.resize(mask, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA), (0, 0), 2)
+    whole = np.asarray(cv2.resize(small, (2 * side, 2 * side)), np.float32)
+    rows = np.flatnonzero(whole.max(axis=1) > 0.004)
+    return np.ascontiguousarray(whole[rows[0] : rows[-1] + 1])

@@ -1,7 +1,7 @@
 """Where scenes play: an empty picture, its lanes, and the scale of what stands on them."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import cv2
@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.site import Camera, Site, Zone
-from training.scenes.canvas import LANE_WIDTH, ROAD_LEFT, Picture, empty_road
-from training.scenes.freeze import empty_road as median_of
-from training.scenes.ground import GroundCamera
+from training.scenes.canvas import Picture
+from training.scenes.freeze import empty_road
+from training.scenes.roads import FOCAL, road
 
 _CLIPS = Path(__file__).resolve().parents[3] / "shared" / "clips"
 HIGHWAY, PARKING = _CLIPS / "highway.mp4", _CLIPS / "parking-overhead.mp4"
-_FOCAL = 1100.0
 
 # The lane lines of highway.mp4, read off its empty picture: (column, row) from near to far.
 _HIGHWAY_LINES = (
@@ -35,6 +34,9 @@ class Place:
         horizon: row at which the scale is zero; `elevation` metres of camera height set how it grows below.
         lines: (H, lanes + 1) column of each lane line per row.
         far: the farthest row that is used.
+        watched: the zones begin at this row, which may be nearer; None for `far`.
+        away: lanes whose traffic drives away from the camera.
+        directed: whether the zones have a direction; cars cross a parking place as they like.
     """
 
     name: str
@@ -43,6 +45,9 @@ class Place:
     elevation: float
     lines: NDArray[np.float64]
     far: int
+    watched: int | None = None
+    away: frozenset[int] = frozenset()
+    directed: bool = True
 
     @property
     def lanes(self) -> int:
@@ -55,21 +60,25 @@ class Place:
 
     def row_of(self, z: float) -> float:
         """Row of the ground `z` metres ahead (at a focal length of 1100 pixels)."""
-        return self.horizon + _FOCAL * self.elevation / max(z, 0.5)
+        return self.horizon + FOCAL * self.elevation / max(z, 0.5)
 
     def distance_for(self, pixels: float, metres: float) -> float:
         """How far away a thing of this height is so many pixels tall."""
-        return _FOCAL * metres / pixels
+        return FOCAL * metres / pixels
 
     @property
     def farthest(self) -> float:
         """Metres to the farthest row."""
-        return _FOCAL * self.elevation / (self.far - self.horizon)
+        return self.distance_of_row(self.far)
+
+    def distance_of_row(self, row: float) -> float:
+        """Metres to the ground in this row."""
+        return FOCAL * self.elevation / (row - self.horizon)
 
     @property
     def nearest(self) -> float:
         """Metres to the picture's lower edge."""
-        return _FOCAL * self.elevation / (len(self.plate) - self.horizon)
+        return self.distance_of_row(len(self.plate))
 
     def column(self, x: float, row: float) -> float:
         """Column of `x` lanes to the right of the first line, also beside the road."""
@@ -78,9 +87,9 @@ class Place:
         return float(lines[lane] + (x - lane) * (lines[lane + 1] - lines[lane]))
 
     def site(self, camera_id: str, fps: float) -> Site:
-        """Zones as a person would draw them: each lane with its direction, towards the camera."""
+        """Zones as a person would draw them: each lane with its direction."""
         height, width = self.plate.shape[:2]
-        rows = np.linspace(self.far, height - 1, 8).round().astype(int)
+        rows = np.linspace(self.watched or self.far, height - 1, 8).round().astype(int)
         zones = []
         for lane in range(self.lanes):
             left = [(self.lines[row, lane] / width, row / height) for row in rows]
@@ -88,8 +97,10 @@ class Place:
             polygon = [(round(min(max(u, 0), 1), 4), round(min(max(v, 0), 1), 4)) for u, v in (*left, *right)]
             middle = (self.lines[:, lane] + self.lines[:, lane + 1]) / 2
             fall = middle[rows[-1]] - middle[rows[2]], float(rows[-1] - rows[2])
-            direction = (round(float(fall[0]) / width, 4), round(fall[1] / height, 4))
-            zones.append(Zone(id=f"lane-{lane + 1}", kind="lane", polygon=polygon, direction=direction))
+            sign = -1 if lane in self.away else 1
+            direction = (round(sign * float(fall[0]) / width, 4), round(sign * fall[1] / height, 4))
+            given = direction if self.directed else None
+            zones.append(Zone(id=f"lane-{lane + 1}", kind="lane", polygon=polygon, direction=given))
         return Site(site="bench", cameras=[Camera(id=camera_id, source="staged", fps=fps, zones=zones)])
 
     def viewed(self, view: "View") -> "Place":
@@ -138,21 +149,33 @@ def highway() -> Place:
     for line in _HIGHWAY_LINES:
         columns, at = np.array(line[::-1], float).T
         lines.append(np.interp(rows, at, columns))
-    return Place("highway", median_of(HIGHWAY), 157.0, 7.5, np.stack(lines, axis=1), 225)
+    return Place("highway", empty_road(HIGHWAY), 157.0, 7.5, np.stack(lines, axis=1), 225)
 
 
 @cache
 def parking() -> Place:
-    """The tarmac of parking-overhead.mp4, seen from above: the scale is the same all over."""
+    """The tarmac of parking-overhead.mp4, seen from above: the scale is the same all over.
+
+    It serves as incident-free footage only. Nothing is staged on it: people and things of COCO were photographed from
+    the side, and of the clip's own vehicles none is whole in the picture for longer than some frames.
+    """
     lines = np.repeat(np.array([[100.0, 390.0, 680.0]]), 432, axis=0)
-    return Place("parking", median_of(PARKING), -1e5, 1e5 / 90, lines, 10)
+    return Place("parking", empty_road(PARKING), -1e5, 1e5 / 68, lines, 10, directed=False)
 
 
-@cache
-def generated(elevation: float, horizon: float, lanes: int, seed: int) -> Place:
-    """A straight road seen from a bridge; `lanes` of those drawn are watched."""
-    camera = GroundCamera(horizon=horizon, elevation=elevation)
-    rows = np.arange(camera.height)
-    scale = np.maximum(rows - horizon, 1.0)[:, None] / elevation
-    lines = camera.width / 2 + (ROAD_LEFT + np.arange(lanes + 1) * LANE_WIDTH) * scale
-    return Place("generated", empty_road(camera, seed), horizon, elevation, lines, round(horizon + 70))
+@lru_cache(maxsize=4)
+def generated(lanes: int, elevation: float, horizon: float, curve: float, aside: float, seed: int) -> Place:
+    """A road seen from a bridge: see `roads.road`."""
+    plate, lines = road(lanes, elevation, horizon, curve, aside, seed)
+    return Place("generated", plate, horizon, elevation, lines, round(horizon + 70))
+
+
+def lit(plate: Picture, random: np.random.Generator) -> Picture:
+    """The plate in another light: clouds over parts of it, other saturation and contrast."""
+    height, width = plate.shape[:2]
+    clouds = random.uniform(0.82, 1.1, (3, 4)).astype(np.float32)
+    field = cv2.resize(clouds, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    grey = cv2.cvtColor(plate, cv2.COLOR_RGB2GRAY)[..., None]
+    contrast, saturation = float(random.uniform(0.85, 1.1)), float(random.uniform(0.6, 1.15))
+    coloured = grey + (plate - grey.astype(np.float32)) * saturation
+    return np.clip((coloured - 110) * contrast * field + 110 * field, 0, 255).astype(np.uint8)

@@ -59,6 +59,9 @@ class Rule(Protocol):
     def step(self, scene: Scene) -> list[Incident]:
         """Take one frame; returns the incidents that changed on it."""
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """Close what is open, at the last frame of a time line (its tracks are not given); returns the changes."""
+
     def state(self) -> JsonValue:
         """All that further frames depend on, as plain JSON data: it survives `json.dumps` and `loads` unchanged
         (Python writes a float so that it reads back as the same number)."""

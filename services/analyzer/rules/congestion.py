@@ -60,6 +60,10 @@ class Congestion:
         claims = [self._claim(self._watches[key], tracks, scene) for key, tracks in vehicles.items()]
         return self._book.step(scene, [claim for claim in claims if claim])
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """See `Rule.close`."""
+        return self._book.close(scene)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (self._crowds, self._book.state()))

@@ -54,6 +54,10 @@ class RestingRule:
         """See `Rule.step`."""
         return self._book.step(scene, self._claims(scene))
 
+    def close(self, scene: Scene) -> list[Incident]:
+        """See `Rule.close`."""
+        return self._book.close(scene)
+
     def _claims(self, scene: Scene) -> list[Claim]:
         resting = [track for track in scene.tracks if scene.captured_at - track.rest_since >= _HOLD_NS]
         return [claim for track in resting if (claim := self._claim(track, scene))]

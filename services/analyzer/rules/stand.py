@@ -67,9 +67,17 @@ class StandVacated:
         return [
             moment
             for change in self._occupied.step(scene)
-            if change.change == "closed" and self._watches[change.zone].may_open(scene.captured_at)
+            if change.change == "closed" and self._may_tell(change.zone, scene.captured_at)
             for moment in self._moment(change)
         ]
+
+    def _may_tell(self, zone: str, now: int) -> bool:
+        watch = self._watches.get(zone)  # none: the site has dropped the zone since the aircraft arrived
+        return watch is not None and watch.may_open(now)
+
+    def close(self, scene: Scene) -> list[Incident]:
+        """Nothing: no departure was seen, and a moment is never open."""
+        return []
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""

@@ -11,7 +11,6 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.incidents import Claim
-from services.analyzer.motion import box_area
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.parked import ParkedCars
 from services.analyzer.rules.queues import Queues
@@ -22,9 +21,6 @@ from shared.messages import Incident
 
 # Far cars of 15 px score 0.3 to 0.5; a lamp post that is taken for a vehicle now and then stays below.
 _MIN_SCORE = 0.3
-# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector. A
-# lorry right before the camera has a third.
-_MAX_AREA = 0.5
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
 
@@ -66,9 +62,6 @@ class StoppedVehicle(RestingRule):
             if self._book.follows(claim.track.track_id)
             or not self._queues.waited(claim.track, scene.captured_at, _MOVES_UP_NS)
         ]
-
-    def _concerns(self, track: TrackView, scene: Scene) -> bool:
-        return box_area(track.box) <= _MAX_AREA
 
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":

@@ -1,7 +1,7 @@
 """`wrong-way`: a vehicle that travels against the direction of its zone for 1 s."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
@@ -9,19 +9,18 @@ from pydantic import JsonValue, TypeAdapter
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
+from services.analyzer.rules.retreat import Course
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.state import plain
 from shared.clock import NS
 from shared.messages import Incident
 
-# Slower than this (box sizes per second) is standing or box jitter, not travel.
-_MIN_SPEED = 0.4
-# Travel within 60 degrees of the opposite direction; a lane change is far from that.
-_MAX_COSINE = -0.5
 # The travel may be interrupted for this long by displaced and missed boxes without starting again: of ten frames
 # a second half may be missed, in runs of up to seven.
 _GAP_NS = int(0.8 * NS)
 _MIN_SCORE = 0.3
+# A track that is missed for longer has another course when it is found again.
+_FORGET_NS = 2 * NS
 # Turned round: 2 s without wrong travel. Lost: 8 s; a lorry hides what passes it for less.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=8 * NS)
 _SAME_PLACE_IOU = 0.1
@@ -31,8 +30,12 @@ _REACH = 4.0
 
 @dataclass(slots=True)
 class _Travel:
-    since: int
-    last: int
+    """A track's course; since when it goes the wrong way; when that, and the track, was last seen; UTC ns."""
+
+    course: Course = field(default_factory=Course)
+    since: int | None = None
+    last: int = 0
+    seen: int = 0
 
 
 _STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue]] = TypeAdapter(
@@ -55,12 +58,16 @@ class WrongWay:
         claims = []
         for track in scene.tracks:
             watch = watched_zone(track, self._watches)
-            if watch and track.score >= _MIN_SCORE and _is_against(track, watch, scene):
-                claims.append(self._claim(track, watch, scene.captured_at))
-        stale = [key for key, travel in self._travels.items() if scene.captured_at - travel.last > _GAP_NS]
+            if watch and (claim := self._claim(track, watch, scene)):
+                claims.append(claim)
+        stale = [key for key, travel in self._travels.items() if scene.captured_at - travel.seen > _FORGET_NS]
         for key in stale:
             del self._travels[key]
         return self._book.step(scene, claims)
+
+    def close(self, scene: Scene) -> list[Incident]:
+        """See `Rule.close`."""
+        return self._book.close(scene)
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
@@ -72,23 +79,20 @@ class WrongWay:
         self._travels = dict(travels)
         self._book.restore(book)
 
-    def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
-        travel = self._travels.setdefault(track.track_id, _Travel(now, now))
+    def _claim(self, track: TrackView, watch: Watch, scene: Scene) -> Claim | None:
+        now, allowed = scene.captured_at, watch.zone.direction
+        assert allowed is not None  # see `__init__`
+        travel = self._travels.setdefault(track.track_id, _Travel())
+        travel.seen = now
+        # The site gives the direction in normalised coordinates; positions are in picture heights.
+        turned = travel.course.turned_at(track, (allowed[0] * scene.aspect, allowed[1]), now)
+        if turned is None or track.score < _MIN_SCORE:
+            return None
+        if travel.since is None or now - travel.last > _GAP_NS:
+            travel.since = turned
         travel.last = now
         opens = now - travel.since >= watch.after_ns and watch.may_open(now)
         return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
-
-
-def _is_against(track: TrackView, watch: Watch, scene: Scene) -> bool:
-    if track.velocity is None or watch.zone.direction is None:
-        return False
-    speed = math.hypot(*track.velocity)
-    # The site gives the direction in normalised coordinates; velocities are in picture heights.
-    allowed = (watch.zone.direction[0] * scene.aspect, watch.zone.direction[1])
-    cosine = (track.velocity[0] * allowed[0] + track.velocity[1] * allowed[1]) / (
-        max(speed, 1e-9) * math.hypot(*allowed)
-    )
-    return speed >= _MIN_SPEED and cosine <= _MAX_COSINE
 
 
 def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
