@@ -5,6 +5,7 @@ end: also those without traffic, but none in which there was no frame. So silenc
 count of 0 that there was nothing to see.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
@@ -67,7 +68,8 @@ class LaneMeter:
     def __init__(self, camera: Camera, interval: int) -> None:
         self._camera, self._interval = camera.id, interval
         self._zones = {zone.id: zone for zone in camera.zones if zone.kind in COUNTED}
-        self._classes = {zone.id: COUNTED[zone.kind] for zone in self._zones.values()}
+        # By id, with a list of it alone: nearly every vehicle is in one zone, and this runs for each on every frame.
+        self._classes = {zone.id: (COUNTED[zone.kind], [zone.id]) for zone in self._zones.values()}
         self._gap = max(_GAP_NS, round(_GAP_FRAMES * NS / camera.fps))
         self._counter = PassingCounter()
         self._sums: _Sums | None = None
@@ -104,10 +106,10 @@ class LaneMeter:
         told = self._advance(scene)
         sums = self._sums
         assert sums is not None
-        vehicles = [found for track in scene.tracks if (found := self._counted(track)) is not None]
-        for passing in self._counter.step(scene, vehicles, self._lines):
+        where = [self._counted(track) for track in scene.tracks]
+        for passing in self._counter.step(scene, where, self._lines):
             sums.tallies[passing.zone].passed(passing.track)
-        sums.held = self._seen(vehicles)
+        sums.held = self._seen(scene.tracks, where)
         return told
 
     def close(self) -> list[LaneStats]:
@@ -148,16 +150,21 @@ class LaneMeter:
             for zone, tally in sums.tallies.items()
         ]  # fmt: skip
 
-    def _counted(self, track: TrackView) -> tuple[TrackView, list[str]] | None:
-        """A vehicle with the zones that count it there."""
-        label, classes = track.label, self._classes
+    def _counted(self, track: TrackView) -> list[str] | None:
+        """The zones that count the track where it is; None for what is no vehicle."""
+        label, zones = track.label, track.zones
         if label not in VEHICLES:
             return None
-        return track, [zone.id for zone in track.zones if zone.id in classes and label in classes[zone.id]]
+        if len(zones) == 1 and (found := self._classes.get(zones[0].id)):
+            classes, alone = found
+            return alone if label in classes else []
+        return [zone.id for zone in zones if zone.id in self._classes and label in self._classes[zone.id][0]]
 
-    def _seen(self, vehicles: list[tuple[TrackView, list[str]]]) -> dict[str, _Held]:
+    def _seen(self, tracks: Sequence[TrackView], where: Sequence[list[str] | None]) -> dict[str, _Held]:
         held: dict[str, _Held] = {}
-        for track, zones in vehicles:
+        for track, zones in zip(tracks, where, strict=True):
+            if not zones:
+                continue
             x1, y1, x2, y2 = track.box
             width, height = (x2 - x1) * self._aspect, (y2 - y1) * _FOOTPRINT
             for zone in zones:

@@ -128,13 +128,11 @@ class PassingCounter:
         """See `Rule.restore`."""
         self._ways = dict(_STATE.validate_python(value))
 
-    def step(
-        self, scene: Scene, vehicles: Sequence[tuple[TrackView, list[str]]], lines: dict[str, Line]
-    ) -> list[Passing]:
+    def step(self, scene: Scene, where: Sequence[list[str] | None], lines: dict[str, Line]) -> list[Passing]:
         """Take one frame.
 
         Args:
-            vehicles: the tracks that count, with the ids of the counted zones that each is in.
+            where: per track of the scene the ids of the zones that count it; None for what is no vehicle.
             lines: per counted zone.
         """
         now = scene.captured_at
@@ -142,23 +140,26 @@ class PassingCounter:
             del self._ways[track_id]
         passings: list[Passing] = []
         present: set[int] | None = None
-        for track, zones in vehicles:
-            way = self._ways.get(track.track_id)
+        ways = self._ways
+        for track, zones in zip(scene.tracks, where, strict=True):
+            if zones is None:
+                continue
+            ground, way = track.ground, ways.get(track.track_id)
             if way is None:
                 if present is None:
                     present = {item.track_id for item in scene.tracks}
                 way = self._taken_over(track, now, present)
-            if way is None or _jumped(way, track, now):
-                way = _Way(track.ground, track.ground, track.size, now, (0.0, 0.0), {})
-                self._ways[track.track_id] = way
-            elif _may_pass(way, track.ground, zones, lines):
+            if way is None or (math.dist(way.last, ground) > JUMP * track.size and _jumped(way, track, now)):
+                way = ways[track.track_id] = _Way(ground, ground, track.size, now, (0.0, 0.0), {})
+            elif _may_pass(way, ground, zones, lines):
                 passings += [Passing(zone, track) for zone in _passed(way, track, zones, lines)]
-            way.last, way.size, way.seen = track.ground, track.size, now
+            way.last, way.size, way.seen = ground, track.size, now
+            if track.velocity is not None:
+                way.velocity = track.velocity
             for zone in zones:
                 way.zones[zone] = now
             if len(way.zones) > len(zones):
                 way.zones = {zone: time for zone, time in way.zones.items() if now - time <= _RECENT_NS}
-            way.velocity = track.velocity or way.velocity
         return passings
 
     def _taken_over(self, track: TrackView, now: int, present: set[int]) -> _Way | None:
@@ -180,9 +181,8 @@ class PassingCounter:
 
 def _jumped(way: _Way, track: TrackView, now: int) -> bool:
     """Whether the track is on another vehicle than before: its step is longer than its motion explains."""
-    step, size = math.dist(way.last, track.ground), max(way.size, track.size)
-    # Nearly always the first comparison settles it; this runs for every vehicle of every frame.
-    return step > JUMP * size and step > (JUMP + math.hypot(*way.velocity) * (now - way.seen) / NS) * size
+    reach = (JUMP + math.hypot(*way.velocity) * (now - way.seen) / NS) * max(way.size, track.size)
+    return math.dist(way.last, track.ground) > reach
 
 
 def _may_pass(way: _Way, ground: Point, zones: list[str], lines: dict[str, Line]) -> bool:
@@ -192,9 +192,8 @@ def _may_pass(way: _Way, ground: Point, zones: list[str], lines: dict[str, Line]
     line = lines[zones[0]]
     if line.axis is None:
         return True
-    (x, y), (ahead_x, ahead_y) = line.axis, way.last
-    before, after = ahead_x * x + ahead_y * y - line.offset, ground[0] * x + ground[1] * y - line.offset
-    return (before < 0) != (after < 0)
+    x, y = line.axis
+    return (way.last[0] * x + way.last[1] * y < line.offset) != (ground[0] * x + ground[1] * y < line.offset)
 
 
 def _passed(way: _Way, track: TrackView, zones: list[str], lines: dict[str, Line]) -> list[str]:

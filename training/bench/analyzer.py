@@ -92,7 +92,7 @@ def analyse(messages: list[bytes], *, library_filter: bool = False) -> int:
         analysis = analyzer.step(Detections.from_bytes(message))
         if analysis.tracks is not None:
             written += len(analysis.tracks.to_bytes())
-        written += sum(len(incident.to_bytes()) for incident in analysis.incidents)
+        written += sum(len(item.to_bytes()) for item in [*analysis.incidents, *analysis.lane_stats])
     return written
 
 
