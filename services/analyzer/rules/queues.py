@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.centreline import Centreline
 from services.analyzer.rules.base import Watches
 from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.state import plain
@@ -107,7 +108,12 @@ class Queues:
         axis, known = self._axis(zone_id, polygon, aspect)
         points, sizes = np.array([track.ground for track in tracks]), np.array([track.size for track in tracks])
         apart = (points[None] - points[:, None]) / ((sizes[None] + sizes[:, None]) / 2)[..., None]
-        along, across = apart @ axis, np.abs(apart @ np.array([-axis[1], axis[0]]))
+        line = Centreline(polygon, (float(axis[0]), float(axis[1])))
+        runs = np.array([line.tangent(track.ground) for track in tracks])
+        between = runs[None] + runs[:, None]  # of two neighbours in a bend the mean
+        between /= np.linalg.norm(between, axis=2, keepdims=True)
+        along = (apart * between).sum(axis=2)
+        across = np.abs(apart[..., 1] * between[..., 0] - apart[..., 0] * between[..., 1])
         near = (across <= _ACROSS) & (np.abs(along) <= _REACH)
         row = near
         for _ in range(len(tracks).bit_length()):

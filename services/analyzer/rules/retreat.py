@@ -12,15 +12,15 @@ from itertools import pairwise
 from services.analyzer.scene import Point, TrackView
 from shared.clock import NS
 
-# A car that goes back by this much of its size is not jitter (2 to 5 %) nor the change of its box in occlusion.
-_WAY_BACK = 0.35
+# A car that goes back by this much of its size is not jitter (2 to 5 %).
+_WAY_BACK = 0.25
 # Half of its last five steps are at least this fast, sizes per second; standing gives about 0.
 _STEADY = 0.1
 # The longest of the steps is at most this share of the way.
 _ONE_STEP = 0.6
 # Within 60 degrees of the opposite direction; a lane change is far from that.
 _MAX_COSINE = -0.5
-# The farthest point is looked for in this time; a way back of 0.35 sizes in 4 s is the slowest that is found.
+# The farthest point is looked for in this time; a way back of 0.25 sizes in 4 s is the slowest that is found.
 _WINDOW_NS = 4 * NS
 _STEP_NS, _STEPS = NS // 5, 5
 # The way back began when the track was last this close to its farthest point, sizes.
@@ -33,10 +33,8 @@ class Course:
 
     points: list[tuple[int, float, float]] = field(default_factory=list)
 
-    def turned_at(self, track: TrackView, direction: Point, now: int) -> int | None:
-        """Take a track's position; the time since when it goes against `direction` (picture heights), if it does."""
-        length = math.hypot(*direction)
-        along = direction[0] / length, direction[1] / length
+    def turned_at(self, track: TrackView, along: Point, now: int) -> int | None:
+        """Take a track's position; the time since when it goes against `along` (a unit vector), if it does."""
         if track.velocity is not None and track.velocity[0] * along[0] + track.velocity[1] * along[1] > _STEADY:
             self.points = [(now, *track.ground)]  # with the traffic, as nearly all: the way back begins here at most
             return None

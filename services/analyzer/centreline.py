@@ -1,0 +1,45 @@
+"""Which way a zone runs at each of its points: roads bend, and one direction for a whole zone is true in its middle."""
+
+import math
+
+import numpy as np
+
+from services.analyzer.scene import Point
+from shared.geometry import Floats
+
+# A zone is drawn with a handful of corners; more slices would only follow those.
+_SLICES = 9
+# The very ends of a polygon are often cut askew, share of its length.
+_ENDS = 0.03
+
+
+class Centreline:
+    """The middle of a polygon along an axis, by slices across it."""
+
+    def __init__(self, polygon: Floats, axis: Point) -> None:
+        """
+        Args:
+            polygon: (M, 2), in picture heights.
+            axis: the zone's direction as a whole, of any length.
+        """
+        length = math.hypot(*axis)
+        self._axis = (axis[0] / length, axis[1] / length)
+        along, across = polygon @ self._axis, polygon @ (-self._axis[1], self._axis[0])
+        margin = _ENDS * float(np.ptp(along))
+        self._first, last = float(along.min()) + margin, float(along.max()) - margin
+        cuts = np.linspace(self._first, last, _SLICES)
+        self._step = max(float(cuts[1] - cuts[0]), 1e-9)
+        s, c, s_next, c_next = along, across, np.roll(along, -1), np.roll(across, -1)
+        crossed = (s[None] > cuts[:, None]) != (s_next[None] > cuts[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = c + (cuts[:, None] - s) * (c_next - c) / (s_next - s)
+        low, high = np.where(crossed, at, np.inf).min(axis=1), np.where(crossed, at, -np.inf).max(axis=1)
+        self._slopes: list[float] = np.gradient((low + high) / 2, self._step).tolist()
+
+    def tangent(self, point: Point) -> Point:
+        """Unit vector of the zone's run at a point (picture heights); beyond the ends that of the end."""
+        s = point[0] * self._axis[0] + point[1] * self._axis[1]
+        slope = self._slopes[min(max(round((s - self._first) / self._step), 0), _SLICES - 1)]
+        x, y = self._axis[0] - slope * self._axis[1], self._axis[1] + slope * self._axis[0]
+        length = math.hypot(x, y)
+        return x / length, y / length
