@@ -89,8 +89,8 @@ def test_without_a_direction_the_zone_learns_it_from_traffic() -> None:
     jam = [still("car", 0.35, y, start=30) for y in (0.95, 0.8, 0.65, 0.5)]
     assert of(play(60, *flow, *jam, stage=analyzer(site)), "stopped-vehicle") == []
     # Never seen to flow, either end of a queue may be its head: the inner cars wait, the free end is told.
-    ends = of(play(60, *JAM, stage=analyzer(site)), "stopped-vehicle")
-    assert [round(change.box[3], 1) for change in ends] == [0.3]
+    ends = of(play(60, *JAM[:-1], stage=analyzer(site)), "stopped-vehicle")
+    assert [round(change.box[3], 1) for change in ends] == [0.5]
 
 
 def test_congestion_opens_once_through_stop_and_go_and_closes_when_it_has_gone() -> None:
@@ -147,3 +147,18 @@ def test_cars_that_are_parked_on_a_shoulder_from_the_start_are_known_until_they_
 
 def test_a_car_that_is_parked_on_a_lane_from_the_start_is_told() -> None:
     assert summary(play(15, still("car", 0.35, 0.5))) == [("stopped-vehicle", "opened")]
+
+
+def bend(n: int) -> tuple[float, float]:
+    """Places along a lane that bends to the left as it goes away, from near to far."""
+    y = 0.95 - 0.13 * n
+    return 0.6 - 0.55 * (0.95 - y) ** 2, y
+
+
+def test_a_queue_in_a_bend_is_one_queue() -> None:
+    left, right = [[(bend(n)[0] + side, bend(n)[1]) for n in range(7)] for side in (-0.05, 0.05)]
+    curved = LANE.model_copy(update={"polygon": [*left, *right[::-1]], "direction": (0.0, 1.0)})
+    jam = [still("car", *bend(n)) for n in range(6)]
+    changes = play(40, *jam, stage=analyzer(make_site([curved])))
+    assert of(changes, "stopped-vehicle") == []
+    assert [change.change for change in of(changes, "congestion")] == ["opened"]

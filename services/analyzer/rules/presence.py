@@ -17,8 +17,12 @@ from shared.messages import Incident
 
 # Left the lane: 2 s beside it. Lost: 12 s hidden or missed; a lorry that crawls past hides a person for 5 to 10 s.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=12 * NS)
-# A gap in the detections shorter than this does not restart the presence.
+# Seen beside the zones for longer, it has left them; a box that strays for less does not restart the presence.
 _GAP_NS = NS
+# Missed for longer, a new track nearby is somebody else.
+_FORGET_NS = 4 * NS
+# What was seen and missed longer ago than so many frames counts half, and so on.
+_MEMORY = 64
 # Share of the frames on which it was detected: a detector that misses every second one at random stays above.
 _MIN_SEEN = 0.4
 # What must come together: a mean score of 0.35 over the zone's time, or less over longer. Far persons of 25 px score
@@ -31,23 +35,37 @@ _WEAKEST = 0.15
 # together are one incident.
 _REACH = 1.5
 _MAX_REACH = 6.0
+# Who reappears has about the same size; one who is much larger came from elsewhere.
+_ALIKE = 1.4
 # A driver shows at least this share of the vehicle's height; a smaller person stands far behind it.
 _LEAST_RIDER = 0.15
 _TWO_WHEELERS = frozenset({"motorcycle", "bicycle"})
 
 
 @dataclass(slots=True)
-class _Presence:
-    since: int
-    last: int
-    seen: int
-    frames: int
-    score_sum: float
+class _Sighting:
+    """All that was seen of one track, in watched zones or beside them; times are UTC ns of frames.
+
+    Attributes:
+        began: the first frame, at the place `first`.
+        inside_since, inside_last: when it came into watched zones, and was last seen there.
+        ground, size: where it was last seen, picture heights.
+    """
+
+    began: int
     first: Point
+    ground: Point
+    size: float
+    last: int
+    seen: float = 0.0
+    frames: float = 1.0
+    score_sum: float = 0.0
+    inside_since: int | None = None
+    inside_last: int = 0
 
 
-_STATE: TypeAdapter[tuple[list[tuple[int, _Presence]], JsonValue]] = TypeAdapter(
-    tuple[list[tuple[int, _Presence]], JsonValue]
+_STATE: TypeAdapter[tuple[list[tuple[int, _Sighting]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, _Sighting]], JsonValue]
 )
 
 
@@ -58,59 +76,93 @@ class PresenceRule:
 
     def __init__(self, site: str, watches: Watches) -> None:
         self._watches = watches
-        self._present: dict[int, _Presence] = {}
+        self._sightings: dict[int, _Sighting] = {}
         self._book = IncidentBook(self.incident, site, _HYSTERESIS, _within_reach)
 
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
-        for presence in self._present.values():
-            presence.frames += 1
+        now = scene.captured_at
+        for sighting in self._sightings.values():
+            sighting.frames += 1
+            if sighting.frames >= _MEMORY:
+                sighting.frames, sighting.seen, sighting.score_sum = (
+                    sighting.frames / 2,
+                    sighting.seen / 2,
+                    sighting.score_sum / 2,
+                )
         claims = []
         vehicles = [track for track in scene.tracks if track.label in ROAD_VEHICLES]
+        present = {track.track_id for track in scene.tracks}
         for track in scene.tracks:
+            if not any(watch.concerns(track.label) for watch in self._watches.values()):
+                continue
+            if track.label not in ROAD_VEHICLES and is_aboard(track, vehicles):
+                continue
+            sighting = self._see(track, present, now)
             watch = watched_zone(track, self._watches)
-            if watch is not None and not (track.label not in ROAD_VEHICLES and is_aboard(track, vehicles)):
-                claims.append(self._claim(track, watch, scene.captured_at))
-        stale = [key for key, presence in self._present.items() if scene.captured_at - presence.last > _GAP_NS]
-        for key in stale:
-            del self._present[key]
+            if watch is not None:
+                claims.append(self._claim(track, sighting, watch, now))
+            elif now - sighting.inside_last > _GAP_NS:
+                sighting.inside_since = None
+        for key in [key for key, sighting in self._sightings.items() if now - sighting.last > _FORGET_NS]:
+            del self._sightings[key]
         return self._book.step(scene, claims)
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, (list(self._sightings.items()), self._book.state()))
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        sightings, book = _STATE.validate_python(value)
+        self._sightings = dict(sightings)
+        self._book.restore(book)
 
     def close(self, scene: Scene) -> list[Incident]:
         """See `Rule.close`."""
         return self._book.close(scene)
 
-    def state(self) -> JsonValue:
-        """See `Rule.state`."""
-        return plain(_STATE, (list(self._present.items()), self._book.state()))
+    def _see(self, track: TrackView, present: set[int], now: int) -> _Sighting:
+        sighting = self._sightings.get(track.track_id)
+        if sighting is None:
+            sighting = self._lost_here(track, present, now) or _Sighting(
+                now, track.ground, track.ground, track.size, now
+            )
+            self._sightings[track.track_id] = sighting
+        sighting.ground, sighting.size, sighting.last = track.ground, track.size, now
+        sighting.seen += 1
+        sighting.score_sum += track.score
+        return sighting
 
-    def restore(self, value: JsonValue) -> None:
-        """See `Rule.restore`."""
-        present, book = _STATE.validate_python(value)
-        self._present = dict(present)
-        self._book.restore(book)
+    def _lost_here(self, track: TrackView, present: set[int], now: int) -> _Sighting | None:
+        """The sighting that a new track goes on with: a far person is found on some frames and missed on others."""
+        for key, sighting in self._sightings.items():
+            reach = _REACH * (1 + (now - sighting.last) / NS) * max(sighting.size, track.size)
+            near = math.dist(sighting.ground, track.ground) <= reach
+            if key not in present and near and _alike(sighting.size, track.size):
+                return self._sightings.pop(key)
+        return None
 
-    def _claim(self, track: TrackView, watch: Watch, now: int) -> Claim:
-        presence = self._present.setdefault(track.track_id, _Presence(now, now, 0, 1, 0.0, track.ground))
-        presence.last = now
-        presence.seen += 1
-        presence.score_sum += track.score
+    def _claim(self, track: TrackView, sighting: _Sighting, watch: Watch, now: int) -> Claim:
+        if sighting.inside_since is None:
+            sighting.inside_since = now
+        sighting.inside_last = now
         opens = (
-            now - presence.since >= watch.after_ns
-            and presence.seen >= _MIN_SEEN * presence.frames
-            and _is_sure(presence, track, now - presence.since, watch.after_ns)
+            now - sighting.inside_since >= watch.after_ns
+            and sighting.seen >= _MIN_SEEN * sighting.frames
+            and _is_sure(sighting, track, now, watch.after_ns)
             and watch.may_open(now)
         )
-        return Claim(track, watch.zone.id, watch.severity, presence.since, opens)
+        return Claim(track, watch.zone.id, watch.severity, sighting.inside_since, opens)
 
 
-def _is_sure(presence: _Presence, track: TrackView, present_ns: int, after_ns: int) -> bool:
+def _is_sure(sighting: _Sighting, track: TrackView, now: int, after_ns: int) -> bool:
     """Whether the scores so far, over the time so far, are enough."""
-    mean = presence.score_sum / presence.seen
+    mean = sighting.score_sum / sighting.seen
     if mean >= _MIN_SCORE:
         return True
-    moved = math.dist(track.ground, presence.first) >= _WEAK_MOVES * track.size
-    total = presence.score_sum / presence.frames * present_ns
+    moved = math.dist(track.ground, sighting.first) >= _WEAK_MOVES * track.size
+    total = sighting.score_sum / sighting.frames * (now - sighting.began)
     return moved and mean >= _WEAKEST and total >= _MIN_SCORE * after_ns
 
 
@@ -136,6 +188,12 @@ def _height(box: BoxTuple) -> float:
     return box[3] - box[1]
 
 
+def _alike(a: float, b: float) -> bool:
+    return max(a, b) <= _ALIKE * min(a, b)
+
+
 def _within_reach(item: OpenIncident, claim: Claim, now: int) -> bool:
-    reach = min(_REACH * (1 + (now - item.last_seen) / NS), _MAX_REACH) * max(item.size, claim.track.size)
-    return math.dist(item.ground, claim.track.ground) <= reach
+    elapsed = now - item.last_seen
+    reach = min(_REACH * (1 + elapsed / NS), _MAX_REACH) * max(item.size, claim.track.size)
+    near = math.dist(item.ground, claim.track.ground) <= reach
+    return near and (elapsed <= NS or _alike(item.size, claim.track.size))
