@@ -8,9 +8,9 @@ from services.analyzer.scene import Point
 from shared.geometry import Floats
 
 # A zone is drawn with a handful of corners; more slices would only follow those.
-_SLICES = 9
-# The very ends of a polygon are often cut askew, share of its length.
-_ENDS = 0.03
+_SLICES = 17
+# The ends of a polygon are often cut askew; what the slices there say is not used.
+_ENDS = 3
 
 
 class Centreline:
@@ -25,16 +25,17 @@ class Centreline:
         length = math.hypot(*axis)
         self._axis = (axis[0] / length, axis[1] / length)
         along, across = polygon @ self._axis, polygon @ (-self._axis[1], self._axis[0])
-        margin = _ENDS * float(np.ptp(along))
-        self._first, last = float(along.min()) + margin, float(along.max()) - margin
-        cuts = np.linspace(self._first, last, _SLICES)
+        margin = 0.01 * float(np.ptp(along))
+        self._first = float(along.min()) + margin
+        cuts = np.linspace(self._first, float(along.max()) - margin, _SLICES)
         self._step = max(float(cuts[1] - cuts[0]), 1e-9)
         s, c, s_next, c_next = along, across, np.roll(along, -1), np.roll(across, -1)
         crossed = (s[None] > cuts[:, None]) != (s_next[None] > cuts[:, None])
         with np.errstate(divide="ignore", invalid="ignore"):
             at = c + (cuts[:, None] - s) * (c_next - c) / (s_next - s)
         low, high = np.where(crossed, at, np.inf).min(axis=1), np.where(crossed, at, -np.inf).max(axis=1)
-        self._slopes: list[float] = np.gradient((low + high) / 2, self._step).tolist()
+        slopes: list[float] = np.gradient((low + high) / 2, self._step)[_ENDS:-_ENDS].tolist()
+        self._slopes = [slopes[0]] * _ENDS + slopes + [slopes[-1]] * _ENDS
 
     def tangent(self, point: Point) -> Point:
         """Unit vector of the zone's run at a point (picture heights); beyond the ends that of the end."""

@@ -15,7 +15,7 @@ def degrees(vector: tuple[float, float]) -> float:
 def test_a_straight_lane_in_perspective_runs_the_same_way_all_along() -> None:
     line = Centreline(np.array([(0.4, 0.3), (0.5, 0.3), (0.9, 1.0), (0.2, 1.0)]), (0.1, 0.7))
     middle = degrees((0.55 - 0.45, 0.7))
-    assert [degrees(line.tangent((0.5, y))) for y in (0.35, 0.6, 0.9)] == pytest.approx([middle] * 3, abs=1.0)
+    assert [degrees(line.tangent((0.5, y))) for y in (0.35, 0.6, 0.9)] == pytest.approx([middle] * 3, abs=2.0)
 
 
 def test_a_bend_turns_the_run() -> None:

@@ -23,8 +23,8 @@ MIN_QUEUE = 3
 # and this many across it (half a lane).
 _REACH = 3.0
 _ACROSS = 1.0
-# So much free road must be in view before its head, sizes: more than the spacing of a queue that is seen from above. With
-# less it may be only the last visible car of a queue that leaves the picture.
+# So much free road must be in view before its head, sizes: more than the spacing of a queue that is seen from above.
+# With less it may be only the last visible car of a queue that leaves the picture.
 _FREE = 3.5
 # A neighbour counts as ahead from this many sizes on; beside each other nobody waits for the other.
 _AHEAD = 0.3
