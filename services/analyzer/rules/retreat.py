@@ -13,14 +13,14 @@ from services.analyzer.scene import Point, TrackView
 from shared.clock import NS
 
 # A car that goes back by this much of its size is not jitter (2 to 5 %).
-_WAY_BACK = 0.25
+_WAY_BACK = 0.35
 # Half of its last five steps are at least this fast, sizes per second; standing gives about 0.
 _STEADY = 0.1
 # The longest of the steps is at most this share of the way.
 _ONE_STEP = 0.6
 # Within 60 degrees of the opposite direction; a lane change is far from that.
 _MAX_COSINE = -0.5
-# The farthest point is looked for in this time; a way back of 0.25 sizes in 4 s is the slowest that is found.
+# The farthest point is looked for in this time; a way back of 0.35 sizes in 4 s is the slowest that is found.
 _WINDOW_NS = 4 * NS
 _STEP_NS, _STEPS = NS // 5, 5
 # The way back began when the track was last this close to its farthest point, sizes.
