@@ -6,6 +6,7 @@ import numpy as np
 
 from services.analyzer.scene import Point
 from shared.geometry import Floats
+from shared.site import Zone
 
 # A zone is drawn with a handful of corners; more slices would only follow those.
 _SLICES = 17
@@ -44,3 +45,21 @@ class Centreline:
         x, y = self._axis[0] - slope * self._axis[1], self._axis[1] + slope * self._axis[0]
         length = math.hypot(x, y)
         return x / length, y / length
+
+
+class Runs:
+    """The centrelines of a camera's zones, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, float], Centreline] = {}
+
+    def tangent(self, zone: Zone, aspect: float, point: Point) -> Point:
+        """Unit vector of a zone's run at a point, in picture heights; without a `direction` either way."""
+        line = self._lines.get((zone.id, aspect))
+        if line is None:
+            # The site gives positions and directions in normalised coordinates.
+            polygon = np.array(zone.polygon) * (aspect, 1.0)
+            axis = zone.direction or np.linalg.svd(polygon - polygon.mean(axis=0))[2][0] / (aspect, 1.0)
+            line = Centreline(polygon, (float(axis[0]) * aspect, float(axis[1])))
+            self._lines[zone.id, aspect] = line
+        return line.tangent(point)

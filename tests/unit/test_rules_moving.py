@@ -124,3 +124,10 @@ def test_a_box_of_the_whole_road_is_scenery() -> None:
     road = lambda t: thing("train", 0.5, 1.0, width=1.0, height=0.75)  # noqa: E731
     walker = lambda t: thing("person", 0.35, 0.6)  # noqa: E731
     assert summary(play(15, road, walker)) == [("person-on-lane", "opened")]
+
+
+def test_a_far_rider_whose_motorcycle_is_not_seen_is_not_on_foot() -> None:
+    rider = lambda t: thing("person", 0.35, 0.2 + 0.06 * t, width=0.01, height=0.035, score=0.28)  # noqa: E731
+    walker = lambda t: thing("person", 0.22 + 0.02 * t, 0.6, width=0.01, height=0.035, score=0.28)  # noqa: E731
+    assert play(8, rider) == []
+    assert summary(play(6, walker)) == [("person-on-lane", "opened")]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import coverage
 from services.analyzer.rules.base import Watch, Watches, watched_zone
@@ -31,6 +32,11 @@ _MIN_SCORE = 0.35
 # Below it in the mean only what has moved by half its size counts: a post that resembles a person stays where it is.
 _WEAK_MOVES = 0.5
 _WEAKEST = 0.15
+# ... and not along the lane at this speed (sizes per second) or more: seen along the road, walking is half as fast, and
+# this is a rider whose motorcycle is too small to be seen.
+_WEAK_PACE = 1.2
+# Nobody on foot is faster, km/h, where the camera is calibrated.
+_ON_FOOT_KMH = 30.0
 # People walk about 1.5 box sizes a second; a lost person reappears within reach of that, and those who stand
 # together are one incident.
 _REACH = 1.5
@@ -76,6 +82,7 @@ class PresenceRule:
 
     def __init__(self, site: str, watches: Watches) -> None:
         self._watches = watches
+        self._runs = Runs()
         self._sightings: dict[int, _Sighting] = {}
         self._book = IncidentBook(self.incident, site, _HYSTERESIS, _within_reach)
 
@@ -96,12 +103,14 @@ class PresenceRule:
         for track in scene.tracks:
             if not any(watch.concerns(track.label) for watch in self._watches.values()):
                 continue
-            if track.label not in ROAD_VEHICLES and is_aboard(track, vehicles):
+            if track.label not in ROAD_VEHICLES and (
+                is_aboard(track, vehicles) or (track.speed_kmh or 0.0) > _ON_FOOT_KMH
+            ):
                 continue
             sighting = self._see(track, present, now)
             watch = watched_zone(track, self._watches)
             if watch is not None:
-                claims.append(self._claim(track, sighting, watch, now))
+                claims.append(self._claim(track, sighting, watch, scene))
             elif now - sighting.inside_last > _GAP_NS:
                 sighting.inside_since = None
         for key in [key for key, sighting in self._sightings.items() if now - sighting.last > _FORGET_NS]:
@@ -143,27 +152,38 @@ class PresenceRule:
                 return self._sightings.pop(key)
         return None
 
-    def _claim(self, track: TrackView, sighting: _Sighting, watch: Watch, now: int) -> Claim:
+    def _claim(self, track: TrackView, sighting: _Sighting, watch: Watch, scene: Scene) -> Claim:
+        now = scene.captured_at
         if sighting.inside_since is None:
             sighting.inside_since = now
         sighting.inside_last = now
         opens = (
             now - sighting.inside_since >= watch.after_ns
             and sighting.seen >= _MIN_SEEN * sighting.frames
-            and _is_sure(sighting, track, now, watch.after_ns)
+            and self._is_sure(sighting, track, watch, scene)
             and watch.may_open(now)
         )
         return Claim(track, watch.zone.id, watch.severity, sighting.inside_since, opens)
 
+    def _is_sure(self, sighting: _Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        """Whether the scores so far, over the time so far, are enough."""
+        mean = sighting.score_sum / sighting.seen
+        if mean >= _MIN_SCORE:
+            return True
+        total = sighting.score_sum / sighting.frames * (scene.captured_at - sighting.began)
+        moved = math.dist(track.ground, sighting.first) >= _WEAK_MOVES * track.size
+        return (
+            mean >= _WEAKEST and total >= _MIN_SCORE * watch.after_ns and moved and not self._rides(track, watch, scene)
+        )
 
-def _is_sure(sighting: _Sighting, track: TrackView, now: int, after_ns: int) -> bool:
-    """Whether the scores so far, over the time so far, are enough."""
-    mean = sighting.score_sum / sighting.seen
-    if mean >= _MIN_SCORE:
-        return True
-    moved = math.dist(track.ground, sighting.first) >= _WEAK_MOVES * track.size
-    total = sighting.score_sum / sighting.frames * (now - sighting.began)
-    return moved and mean >= _WEAKEST and total >= _MIN_SCORE * after_ns
+    def _rides(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        """Whether the track moves along the lane faster than people walk, or cannot be told yet."""
+        if track.velocity is None:
+            return True
+        x, y = self._runs.tangent(watch.zone, scene.aspect, track.ground)
+        along = abs(track.velocity[0] * x + track.velocity[1] * y)
+        across = abs(track.velocity[0] * y - track.velocity[1] * x)
+        return along >= _WEAK_PACE and along > across
 
 
 def is_aboard(rider: TrackView, vehicles: list[TrackView]) -> bool:

@@ -4,19 +4,17 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.centreline import Centreline
+from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.retreat import Course
-from services.analyzer.scene import Point, Scene, TrackView
+from services.analyzer.scene import Scene, TrackView
 from services.analyzer.state import plain
 from shared.clock import NS
 from shared.messages import Incident
-from shared.site import Zone
 
 # The travel may be interrupted for this long by displaced and missed boxes without starting again: of ten frames
 # a second half may be missed, in runs of up to seven.
@@ -53,7 +51,7 @@ class WrongWay:
 
     def __init__(self, site: str, watches: Watches) -> None:
         self._watches = {key: watch for key, watch in watches.items() if watch.zone.direction is not None}
-        self._lines: dict[tuple[str, float], Centreline] = {}
+        self._runs = Runs()
         self._travels: dict[int, _Travel] = {}
         self._book = IncidentBook(self.incident, site, _HYSTERESIS, _same_vehicle)
 
@@ -87,7 +85,7 @@ class WrongWay:
         now = scene.captured_at
         travel = self._travels.setdefault(track.track_id, _Travel())
         travel.seen = now
-        turned = travel.course.turned_at(track, self._allowed(track, watch.zone, scene.aspect), now)
+        turned = travel.course.turned_at(track, self._runs.tangent(watch.zone, scene.aspect, track.ground), now)
         if turned is None or track.score < _MIN_SCORE:
             return None
         if travel.since is None or now - travel.last > _GAP_NS:
@@ -95,16 +93,6 @@ class WrongWay:
         travel.last = now
         opens = now - travel.since >= watch.after_ns and watch.may_open(now)
         return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
-
-    def _allowed(self, track: TrackView, zone: Zone, aspect: float) -> Point:
-        """Unit vector of the allowed travel where the track is, in picture heights."""
-        line = self._lines.get((zone.id, aspect))
-        if line is None:
-            assert zone.direction is not None  # see `__init__`
-            # The site gives positions and directions in normalised coordinates; here they are in picture heights.
-            polygon, direction = np.array(zone.polygon) * (aspect, 1.0), (zone.direction[0] * aspect, zone.direction[1])
-            line = self._lines[zone.id, aspect] = Centreline(polygon, direction)
-        return line.tangent(track.ground)
 
 
 def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
