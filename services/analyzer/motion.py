@@ -32,18 +32,23 @@ LOST_NS = 12 * NS
 DEPARTED_NS = 2 * NS
 # Velocity is measured over this time: long against box jitter, short against a vehicle's manoeuvre.
 VELOCITY_NS = NS
+# Far away the last metres of braking lie within the radius of a rest. A rest that still moves by this much of its size
+# in a second began later; that is looked at for this time only, for jitter must not put it off.
+SETTLING = 0.1
+SETTLING_NS = 2 * NS
 # A step longer than this many sizes between two frames is a jump of the track to another object.
 JUMP = 1.5
 
 
 @dataclass(slots=True, eq=False)
 class _Rest:
-    """A place where something rests, and how well it was seen there; times are UTC ns."""
+    """A place where something rests, and how well it was seen there; UTC ns. `found` is the first `since`."""
 
     point: Point
     size: float
     since: int
     last_seen: int
+    found: int = 0
     score_sum: float = 0.0
     seen: int = 0
     frames: int = 1
@@ -76,7 +81,7 @@ class _Motion:
             if not _Rest(item.ground, item.size, now, now).fits_at(point, size):
                 break
             since = time
-        self.rest = _Rest(item.ground, item.size, since, now)
+        self.rest = _Rest(item.ground, item.size, since, now, found=since)
         self.settled_since, self.left_since = since, None
 
 
@@ -141,20 +146,25 @@ class MotionMemory:
     def _observe(self, item: Observation, now: int, present: set[int]) -> MotionView:
         motion = self._motions.get(item.track_id)
         if motion is None:
-            motion = self._motions[item.track_id] = _Motion(_Rest(item.ground, item.size, now, now), now, now)
+            motion = self._motions[item.track_id] = _Motion(
+                _Rest(item.ground, item.size, now, now, found=now), now, now
+            )
         if now - motion.rest.since < REMEMBER_NS:
             self._take_over(motion, item, now, present)
         self._judge_rest(motion, item, now)
         motion.last_seen = now
         rest = motion.rest
+        velocity = _velocity(motion.path, item.ground, item.size, now)
         if motion.left_since is None:
             rest.see(item.score, now)
+            if velocity and now - rest.found <= SETTLING_NS and math.hypot(*velocity) > SETTLING:
+                rest.since = max(rest.since, motion.path[0][0])
         return MotionView(
             rest_since=rest.since if motion.left_since is None else now,
             settled_since=motion.settled_since if motion.left_since is None else now,
             rest_score=rest.score_sum / max(rest.seen, 1),
             rest_seen=min(1.0, rest.seen / rest.frames),
-            velocity=_velocity(motion.path, item.ground, item.size, now),
+            velocity=velocity,
         )
 
     def _take_over(self, motion: _Motion, item: Observation, now: int, present: set[int]) -> None:
@@ -166,7 +176,7 @@ class MotionMemory:
         if owner is None:
             self._vacant.remove(rest)
         else:
-            owner.rest = _Rest(item.ground, item.size, now, now)
+            owner.rest = _Rest(item.ground, item.size, now, now, found=now)
             owner.settled_since, owner.left_since = now, None
         motion.rest, motion.settled_since, motion.left_since = rest, now, None
 

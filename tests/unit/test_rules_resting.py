@@ -151,3 +151,16 @@ def test_a_box_around_the_whole_road_is_no_vehicle() -> None:
     assert play(15, lambda t: road) == []
     lorry = thing("truck", 0.4, 0.99, width=0.5, height=0.6)
     assert summary(play(15, lambda t: lorry)) == [("stopped-vehicle", "opened")]
+
+
+def test_a_far_car_rests_since_it_stands_not_since_it_slowed_down() -> None:
+    """Its last metres of braking are within a quarter of its size in the picture."""
+    stop_s = 6.0
+
+    def braking(t: float) -> DetectedObject:
+        away = 0.008 * max(0.0, stop_s - t) ** 2
+        return thing("car", 0.35, 0.5 - away, width=0.045, height=0.06)
+
+    opened = play(20, braking)[0]
+    assert (opened.incident, opened.change) == ("stopped-vehicle", "opened")
+    assert opened.started_at / NS == pytest.approx(stop_s, abs=1.2)
