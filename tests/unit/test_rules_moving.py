@@ -131,3 +131,12 @@ def test_a_far_rider_whose_motorcycle_is_not_seen_is_not_on_foot() -> None:
     walker = lambda t: thing("person", 0.22 + 0.02 * t, 0.6, width=0.01, height=0.035, score=0.28)  # noqa: E731
     assert play(8, rider) == []
     assert summary(play(6, walker)) == [("person-on-lane", "opened")]
+
+
+def test_a_track_that_slips_back_in_a_queue_is_no_wrong_way_and_a_lone_car_that_does_the_same_is() -> None:
+    def slipping(t: float) -> DetectedObject:
+        return thing("car", 0.35, 0.5 - 0.04 * min(max(t - 2.0, 0.0), 2.0))
+
+    behind, ahead = still("car", 0.35, 0.3), still("car", 0.35, 0.62)
+    assert "wrong-way" not in {change.incident for change in play(8, slipping, behind, ahead)}
+    assert "wrong-way" in {change.incident for change in play(8, slipping)}

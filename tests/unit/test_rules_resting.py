@@ -164,3 +164,20 @@ def test_a_far_car_rests_since_it_stands_not_since_it_slowed_down() -> None:
     opened = play(20, braking)[0]
     assert (opened.incident, opened.change) == ("stopped-vehicle", "opened")
     assert opened.started_at / NS == pytest.approx(stop_s, abs=1.2)
+
+
+def test_a_patrol_car_that_stops_before_a_stopped_one_and_takes_its_track_along_restarts_nothing() -> None:
+    """It stands in front for 5 s, its box merged with the other's, and drives on with the track."""
+    standing = thing("car", 0.35, 0.5)
+
+    def patrol(t: float) -> list[DetectedObject]:
+        if 20.0 <= t < 25.0:
+            return [thing("car", 0.352, 0.53, width=0.07, height=0.13)]
+        if t >= 25.0 and (y := 0.53 + 0.12 * (t - 25.0)) < 0.98:
+            hidden = y < 0.58
+            return [thing("car", 0.352, y, width=0.07, height=0.13)] + ([] if hidden else [standing])
+        return [standing]
+
+    stage = analyzer()
+    changes = [change for index in range(450) for change in stage.step(frame(index, patrol(index / 10))).incidents]
+    assert [name for name in summary(changes) if name[1] != "updated"] == [("stopped-vehicle", "opened")]

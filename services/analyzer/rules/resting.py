@@ -96,4 +96,5 @@ class RestingRule:
 
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:
-    return box_iou(item.box, claim.track.box) >= _SAME_PLACE_IOU
+    """The last box may be that of a vehicle that hid the object and took its track along; where it lay remains."""
+    return any(box_iou(box, claim.track.box) >= _SAME_PLACE_IOU for box in (item.box, item.anchor))

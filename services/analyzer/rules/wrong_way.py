@@ -22,6 +22,9 @@ _GAP_NS = int(0.8 * NS)
 _MIN_SCORE = 0.3
 # A track that is missed for longer has another course when it is found again.
 _FORGET_NS = 2 * NS
+# Far away the boxes of a queue overlap, and a track slips from a car to the one behind when they move up. Who has
+# another vehicle of the lane within this many sizes goes nowhere, and is not told.
+_ALONE = 2.0
 # Turned round: 2 s without wrong travel. Lost: 8 s; a lorry hides what passes it for less.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=8 * NS)
 _SAME_PLACE_IOU = 0.1
@@ -91,8 +94,19 @@ class WrongWay:
         if travel.since is None or now - travel.last > _GAP_NS:
             travel.since = turned
         travel.last = now
-        opens = now - travel.since >= watch.after_ns and watch.may_open(now)
+        opens = now - travel.since >= watch.after_ns and watch.may_open(now) and not _crowded(track, watch, scene)
         return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
+
+
+def _crowded(track: TrackView, watch: Watch, scene: Scene) -> bool:
+    """Whether another vehicle of the zone is so near that the track may have come from it."""
+    return any(
+        other is not track
+        and watch.concerns(other.label)
+        and math.dist(other.ground, track.ground) <= _ALONE * max(other.size, track.size)
+        and any(zone.id == watch.zone.id for zone in other.zones)
+        for other in scene.tracks
+    )
 
 
 def _same_vehicle(item: OpenIncident, claim: Claim, now: int) -> bool:
