@@ -158,7 +158,7 @@ def report(judged: Sequence[Judged], places: dict[str, str], split: str, imgsz: 
                 lines += _row(one, row, "24 and more", place)
     lines += ["", "| incident-free scenes | contestant | hours | false alarms | per camera-hour (95 %) | by type |"]
     lines += ["| --- | --- | --: | --: | --- | --- |"]
-    for kind in (*NEGATIVES, "all without queue", "staged incidents"):
+    for kind in (*NEGATIVES, "all without queue", "all", "staged incidents"):
         lines += [_negative(one, kind) for one in judged]
     lines += [
         "",
@@ -209,8 +209,8 @@ def _row(one: Judged, row: str, size: str, place: str | None) -> list[str]:
 def _negative(one: Judged, kind: str) -> str:
     def belongs(camera: str) -> bool:
         own = camera.split("-", 1)[1].rsplit("-", 1)[0]
-        if kind == "all without queue":
-            return own in NEGATIVES and own != "queue"
+        if kind.startswith("all"):
+            return own in NEGATIVES and (own != "queue" or kind == "all")
         return own not in NEGATIVES if kind == "staged incidents" else own == kind
 
     hours = sum(seconds for camera, seconds in one.evaluation.duration_s.items() if belongs(camera)) / 3600
