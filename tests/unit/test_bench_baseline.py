@@ -72,7 +72,7 @@ def test_boxes_of_wayside_s_detector_give_the_baseline_no_worse_tracks(
         jpeg = encode_jpeg(np.ascontiguousarray(picture[:, :, ::-1]), quality=90)
         item = stage.decode(Frame("cam", index, index, width, height, jpeg))
         (found,) = stage.infer([item])
-        placed = item.letterbox.normalise(found) * (width, height, width, height)
+        placed = found.xyxy * (width, height, width, height)
         boxes.append(np.column_stack([placed, found.scores, found.classes]).astype(np.float32))
     stage.close()
     own = list(track(boxes, (height, width)))
