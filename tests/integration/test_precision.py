@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from services.detector.backends.torch import TorchBackend
+from services.detector.backends.torch import TorchBackend, pick_precision
 from services.detector.found import Found
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
+from shared.exceptions import ConfigError
 from shared.geometry import iou
 from shared.site import Camera
 
@@ -51,3 +53,8 @@ def test_scores_do_not_shift_as_a_whole(looks: list[tuple[Found, Found]]) -> Non
     strong = [scores[scores >= 0.3] for scores in (one, other)]
     assert abs(len(strong[0]) - len(strong[1])) <= 0.05 * len(strong[0])
     assert abs(strong[0].mean() - strong[1].mean()) < 0.01
+
+
+def test_float16_on_a_cpu_is_refused_with_one_line() -> None:
+    with pytest.raises(ConfigError, match="float16 needs CUDA"):
+        pick_precision("float16", torch.device("cpu"))

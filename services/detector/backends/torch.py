@@ -62,7 +62,7 @@ class TorchBackend:
 
     Raises:
         ModelError: the weights cannot be loaded, or are no detection model.
-        ConfigError: no such device.
+        ConfigError: no such device, or a precision that it does not have.
     """
 
     def __init__(
@@ -180,10 +180,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is the fastest that loses nothing to speak of: float16 on CUDA, bfloat16 on a CPU with AMX."""
+    """`auto` is the fastest that loses nothing to speak of: float16 on CUDA, bfloat16 on a CPU with AMX.
+
+    Raises:
+        ConfigError: float16 on a CPU.
+    """
     if name == "auto":
         quick: bool = torch.cpu._is_amx_tile_supported()
         name = "float16" if device.type == "cuda" else "bfloat16" if quick else "float32"
+    if name == "float16" and device.type == "cpu":
+        raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
     kind: torch.dtype = getattr(torch, name)
     return kind
 
