@@ -33,7 +33,7 @@ class ModelSpec(BaseModel):
     tensors_sha256: str
 
 
-def with_classes(network: DetectionModel, names: Sequence[str]) -> None:
+def with_classes(network: Any, names: Sequence[str]) -> None:
     """Give the network a fresh last row per class; its layers keep the width that the old number of classes gave."""
     head = network.model[-1]
     assert isinstance(head, Detect)
@@ -78,7 +78,9 @@ def read_spec(path: Path) -> ModelSpec:
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get(_KEY)
         if text is None:
-            raise ModelError(f"{path}: no model of Wayside: its metadata have no {_KEY!r}; `wayside train detector` makes one")
+            raise ModelError(
+                f"{path}: no model of Wayside: its metadata have no {_KEY!r}; `wayside train detector` makes one"
+            )
         return ModelSpec.model_validate_json(text)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
@@ -97,7 +99,7 @@ def load_model(path: Path) -> DetectionModel:
     spec = read_spec(path)
     try:
         with safe_open(path, "pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118: it is no mapping
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
     if _digest(tensors) != spec.tensors_sha256:
@@ -105,10 +107,12 @@ def load_model(path: Path) -> DetectionModel:
     try:
         network = DetectionModel(dict(spec.architecture), verbose=False)  # type: ignore[no-untyped-call]
         with_classes(network, spec.classes)
-        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
+        network.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+        )
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: does not fit its architecture: {str(error).splitlines()[0]}") from None
-    return network.eval()  # type: ignore[no-any-return]
+    return network.eval()
 
 
 def _compact(tensor: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
         min_score=settings.min_score,
         threads=settings.threads,
         precision=settings.precision,
+        trusted=settings.trust_weights,
     )
     return DetectorStage(backend, imgsz=settings.imgsz, cameras=cameras)
 

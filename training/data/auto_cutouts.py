@@ -70,9 +70,7 @@ def _cut(picture: NDArray[np.uint8], box: NDArray[np.float64]) -> Cutout | None:
     x1, y1, x2, y2 = ((box - [left, top, left, top]) * scale).round().astype(int)
     cv2.setRNGSeed(1)
     mask = np.zeros(crop.shape[:2], np.uint8)
-    cv2.grabCut(
-        crop, mask, (x1, y1, x2 - x1, y2 - y1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT
-    )
+    cv2.grabCut(crop, mask, (x1, y1, x2 - x1, y2 - y1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
     found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found)
     if count < 2:

@@ -38,7 +38,11 @@ def shape(random: Random, texture: Picture) -> Cutout:
     angle = np.sort(random.uniform(0, 2 * np.pi, corners))
     reach = random.uniform(0.55, 1.0, corners)
     points = np.stack([width / 2 + width / 2 * reach * np.cos(angle), height / 2 + height / 2 * reach * np.sin(angle)])
-    hull = cv2.convexHull(points.T.round().astype(np.int32)) if random.random() < 0.6 else points.T.round().astype(np.int32)
+    hull = (
+        cv2.convexHull(points.T.round().astype(np.int32))
+        if random.random() < 0.6
+        else points.T.round().astype(np.int32)
+    )
     cv2.fillPoly(mask, [hull], 255)
     if random.random() < 0.35:
         cv2.ellipse(mask, (width // 2, height // 2), (width // 3, height // 3), 0, 0, 360, 255, -1)

@@ -1,7 +1,7 @@
-"""Labelled training frames: vehicles, people, animals and things on generated roads, in every light and size.
+"""Labelled frames for training: vehicles, people, animals and things on generated roads, in every light and size.
 
-Roads, vehicles and people are those of the benchmark's dev split or of COCO pictures that training may see; nothing
-of its test split is used, nor any frame of the clips' roads.
+Those of the dev split have the roads, vehicles and people of the benchmark's dev split; those of the test split, for
+evaluation, have its test split's. No frame of the clips' roads is in either.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from training.scenes.canvas import Picture
 from training.scenes.coco_cutouts import chosen
 from training.scenes.conditions import Conditions, Weather
 from training.scenes.cutouts import Cutout
+from training.scenes.debris import debris
 from training.scenes.places import Place, generated, lit
 from training.scenes.sprites import draw, sprite_of
 
@@ -58,15 +59,15 @@ class _Standing:
 class Roadside:
     """Draws frames; the same seed gives the same frames."""
 
-    def __init__(self, found: Sequence[Labelled], seed: int) -> None:
-        """`found`: cut-outs of the pictures that training may see, in any order."""
-        self._random = np.random.default_rng(seed)
+    def __init__(self, found: Sequence[Labelled], seed: int, split: str = "dev") -> None:
+        """`found`: further cut-outs, of pictures of the same split."""
+        self._random, self._split = np.random.default_rng(seed), split
         self._cutouts: dict[str, list[tuple[Cutout, float | None]]] = {}
         for item in found:
             self._cutouts.setdefault(item.label, []).append((item.cutout, None))
         for kind, label in (("person", "person"), ("animal", "animal"), ("bird", "bird"), ("thing", "object")):
-            self._cutouts.setdefault(label, []).extend(chosen("dev", kind))
-        self._cars: list[tuple[Cutout, float]] = clip_vehicles.vehicles("dev")
+            self._cutouts.setdefault(label, []).extend(chosen(split, kind))
+        self._cars: list[tuple[Cutout, float]] = clip_vehicles.vehicles(split)
         self._count = 0
         self._road: Place | None = None
 
@@ -90,12 +91,12 @@ class Roadside:
         return picture, labels, conditions.quality
 
     def _new_road(self) -> Place:
-        random = self._random
+        random, testing = self._random, self._split == "test"
         curve = float(random.uniform(-0.0012, 0.0012)) if random.random() < 0.5 else 0.0
-        return generated(
-            int(random.integers(1, 5)), float(random.uniform(4.5, 9.0)), float(random.uniform(60, 260)), curve,
-            float(random.uniform(-4, 4)), int(random.integers(2**20)) * 2,
-        )  # fmt: skip
+        lanes = int(random.integers(1, 5))
+        elevation = float(random.uniform(10.0, 13.0) if testing else random.uniform(4.5, 9.0))
+        horizon, aside = float(random.uniform(60, 260)), float(random.uniform(-4, 4))
+        return generated(lanes, elevation, horizon, curve, aside, int(random.integers(2**20)) * 2 + testing)
 
     def _things(self, place: Place) -> list[_Standing]:
         random = self._random
@@ -118,7 +119,10 @@ class Roadside:
         if label == "cone":
             cutout = cone(random)
         elif label == "object" and random.random() < 0.6:
-            cutout = shape(random, self._texture())
+            if self._split == "test":
+                cutout, metres = debris(random)
+            else:
+                cutout = shape(random, self._texture())
         else:
             own = self._cutouts.get(label) or self._cutouts["object"]
             cutout, metres = own[int(random.integers(len(own)))]

@@ -60,7 +60,9 @@ def _own_names(folder: Path) -> list[str] | None:
         names = yaml.safe_load(file.read_text(encoding="utf-8"))["names"]
         return [str(names[index]) for index in range(len(names))]
     except (yaml.YAMLError, OSError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: field names: cannot be read ({type(error).__name__}); a list of class names") from None
+        raise InputError(
+            f"{file}: field names: cannot be read ({type(error).__name__}); a list of class names"
+        ) from None
 
 
 def _read(path: Path, folder: Path, names: Sequence[str], problems: Problems) -> LabelledPicture | None:

@@ -1,11 +1,11 @@
 """A detector's classification rows replaced by those of our own classes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from ultralytics.nn.modules import Detect
-from ultralytics.nn.tasks import DetectionModel
 
 from services.detector.model_file import with_classes
 from training.detector.classes import NAMES, united_rows
@@ -14,7 +14,7 @@ from training.detector.classes import NAMES, united_rows
 _PRIOR_BIAS = -8.0
 
 
-def regrouped(network: DetectionModel) -> DetectionModel:
+def regrouped(network: Any) -> Any:
     """The network with our classes; changed in place.
 
     A class that unites several starts from the mean of their rows, so that the branch in front of the rows, which
@@ -43,7 +43,7 @@ def _fill(row: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor, rows: Sequen
             row.bias[index] = _PRIOR_BIAS
 
 
-def between(start: DetectionModel, tuned: DetectionModel, share: float) -> dict[str, torch.Tensor]:
+def between(start: nn.Module, tuned: nn.Module, share: float) -> dict[str, torch.Tensor]:
     """The weights on the straight line from `start` (0) to `tuned` (1).
 
     Halfway they keep most of what the start knew beside most of what was learned (Wortsman et al., "Robust

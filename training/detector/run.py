@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils import LOGGER
 
 from services.detector.backends.network import load_network
@@ -45,9 +45,7 @@ class Schedule:
     seed: int
 
 
-def train(
-    name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str
-) -> Path:
+def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str) -> Path:
     """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
 
     Raises:
@@ -69,7 +67,7 @@ def train(
     if not (folder / "finished").is_file():
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
         (folder / "finished").touch()
-    tuned, _ = load_checkpoint(folder / "weights" / "best.pt")
+    tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
     first = regrouped(load_network(start))
     target = out / f"{name}.safetensors"
     save_model(
@@ -91,7 +89,7 @@ def _same_options(folder: Path, name: str, start: Path, recipe: Recipe, schedule
 
 
 def _fit(
-    start: Path, network: DetectionModel, data: Path, schedule: Schedule, folder: Path, last: Path | None,
+    start: Path, network: Any, data: Path, schedule: Schedule, folder: Path, last: Path | None,
     console: Console,
 ) -> None:  # fmt: skip
     LOGGER.setLevel(logging.WARNING)
@@ -115,14 +113,20 @@ def _fit(
         disable=not console.is_terminal,
     ) as progress:  # fmt: skip
         task = progress.add_task("training")
-        trainer.add_callback("on_train_epoch_start", lambda t: progress.update(
-            task, description=f"epoch {t.epoch + 1} of {t.epochs}", completed=0, total=len(t.train_loader)))  # fmt: skip
+        trainer.add_callback("on_train_epoch_start", lambda t: _begin(progress, task, t))
         trainer.add_callback("on_train_batch_end", lambda _: progress.advance(task))
         trainer.add_callback("on_fit_epoch_end", lambda t: _tell(console, t))
-        trainer.train()
+        trainer.train()  # type: ignore[no-untyped-call]
+
+
+def _begin(progress: Progress, task: TaskID, trainer: Any) -> None:
+    text = f"epoch {trainer.epoch + 1} of {trainer.epochs}"
+    progress.update(task, description=text, completed=0, total=len(trainer.train_loader))
 
 
 def _tell(console: Console, trainer: Any) -> None:
+    if trainer.epoch >= trainer.epochs:
+        return  # the best epoch, judged again at the end
     figures = trainer.metrics
     losses = ", ".join(f"{name} {float(value):.3f}" for name, value in (trainer.tloss or {}).items())
     console.print(

@@ -1,5 +1,6 @@
 """Ultralytics's training of a detector with our classes, in bfloat16 where the CPU multiplies such matrices itself."""
 
+import os
 from typing import Any
 
 import torch
@@ -38,13 +39,15 @@ class DetectorTrainer(DetectionTrainer):
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Pictures with their channels last, which convolutions are fastest with."""
-        batch = super().preprocess_batch(batch)  # type: ignore[no-untyped-call]
+        batch = super().preprocess_batch(batch)
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
 
     def _setup_train(self) -> None:
         super()._setup_train()  # type: ignore[no-untyped-call]
-        self.model.to(memory_format=torch.channels_last)
+        model: Any = self.model
+        model.to(memory_format=torch.channels_last)
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # Ultralytics leaves one core unused
 
 
 def _float32(value: Any) -> Any:
