@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from ultralytics.nn.modules import Detect
 from ultralytics.nn.tasks import DetectionModel
 
 from shared.exceptions import ModelError
@@ -35,8 +34,7 @@ class ModelSpec(BaseModel):
 
 def with_classes(network: Any, names: Sequence[str]) -> None:
     """Give the network a fresh last row per class; its layers keep the width that the old number of classes gave."""
-    head = network.model[-1]
-    assert isinstance(head, Detect)
+    head: Any = network.model[-1]
     for branch in head.cv3:
         old = branch[-1]
         branch[-1] = nn.Conv2d(old.in_channels, len(names), 1)

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from ultralytics.nn.modules import Detect
 
 from services.detector.model_file import with_classes
 from training.detector.classes import NAMES, united_rows
@@ -21,8 +20,7 @@ def regrouped(network: Any) -> Any:
     tells the classes apart, is kept as it is. One that unites none starts silent.
     """
     rows = united_rows([network.names[index] for index in range(len(network.names))])
-    head = network.model[-1]
-    assert isinstance(head, Detect)
+    head: Any = network.model[-1]
     old = [(branch[-1].weight.detach().clone(), branch[-1].bias.detach().clone()) for branch in head.cv3]
     with_classes(network, NAMES)
     with torch.no_grad():
