@@ -66,6 +66,7 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
     seen = [item for item in read_all(recipe.folders, names, problems) if not is_held_out(item.path)]
     if recipe.folders and not seen:
         problems.stop("every picture is held out for evaluation; give more pictures")
+    out = out.resolve()
     (out / "images").mkdir(parents=True, exist_ok=True)
     (out / "labels").mkdir(exist_ok=True)
     training: list[Path] = []
@@ -86,10 +87,10 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
         problems.stop("nothing to train on; give --data FOLDER or --staged COUNT")
     judging = judging or training[:1]
     for name, paths in (("train", training), ("val", judging)):
-        (out / f"{name}.txt").write_text("".join(f"{path.resolve().parent / path.name}\n" for path in paths))
+        (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))
     file = out / "data.yaml"
     lists = {"train": "train.txt", "val": "val.txt"}
-    file.write_text(yaml.safe_dump({"path": str(out.resolve()), **lists, "names": dict(enumerate(NAMES))}))
+    file.write_text(yaml.safe_dump({"path": str(out), **lists, "names": dict(enumerate(NAMES))}))
     return file
 
 
