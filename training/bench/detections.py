@@ -38,19 +38,19 @@ def code_digest() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A scene's detections per frame: with Wayside's close-ups, and of the whole pictures alone."""
+    """A scene's detections per frame: Wayside's, close-ups included, and the baseline's of the whole pictures."""
 
-    closer: list[Detections]
-    whole: list[Detections]
+    wayside: list[Detections]
+    baseline: list[Detections]
 
 
 def detect_all(
-    backend: Backend, imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
+    backend: Backend, plain: Backend, imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
 ) -> dict[Request, Seen]:
-    """Boxes of every scene; one scene per core at a time."""
+    """Boxes of every scene, by Wayside's model and by the baseline's; one scene per core at a time."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    version = f"{code_digest()} {backend.version} {imgsz} {FPS}"
+    version = f"{code_digest()} {backend.version} {plain.version} {imgsz} {FPS}"
     lock = threading.Lock()
 
     def one(request: Request) -> tuple[Request, Seen]:
@@ -61,18 +61,20 @@ def detect_all(
                 scene = compose(*request)
             site = scene.place.site(scene.id, FPS)
             stage = DetectorStage(backend, imgsz=imgsz, cameras=site.cameras)
+            other = DetectorStage(plain, imgsz=imgsz)
             found = [
                 [item.model_dump(mode="json", by_alias=True) for item in pair]
-                for pair in _detect(stage, scene_frames(scene))
+                for pair in _detect(stage, other, scene_frames(scene))
             ]
             stage.close()
+            other.close()
             part = file.with_suffix(".part")
             part.write_bytes(gzip.compress(json.dumps(found).encode(), 1))
             part.replace(file)  # an interrupted run leaves no half file
         rows = json.loads(gzip.decompress(file.read_bytes()))
         on_scene()
-        closer, whole = ([Detections.model_validate(pair[side]) for pair in rows] for side in (0, 1))
-        return request, Seen(closer, whole)
+        ours, theirs = ([Detections.model_validate(pair[side]) for pair in rows] for side in (0, 1))
+        return request, Seen(ours, theirs)
 
     with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
         return dict(pool.map(one, requests))
@@ -85,13 +87,14 @@ def scene_frames(scene: Scene) -> Iterator[Frame]:
         yield Frame(scene.id, index, index * NS // FPS, picture.shape[1], picture.shape[0], jpeg)
 
 
-def _detect(stage: DetectorStage, items: Iterator[Frame]) -> Iterator[tuple[Detections, Detections]]:
+def _detect(
+    stage: DetectorStage, other: DetectorStage, items: Iterator[Frame]
+) -> Iterator[tuple[Detections, Detections]]:
     for group in _groups(items):
         decoded = [stage.decode(frame) for frame in group]
-        whole = stage.see(decoded)
-        for item, *found in zip(decoded, stage.look_closer(decoded, whole), whole, strict=True):
+        for item, found, plain in zip(decoded, stage.infer(decoded), other.see(decoded), strict=True):
             ref = FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
-            yield stage.describe(item, ref, found[0]), stage.describe(item, ref, found[1])
+            yield stage.describe(item, ref, found), other.describe(item, ref, plain)
 
 
 def _groups(items: Iterator[Frame]) -> Iterator[list[Frame]]:
