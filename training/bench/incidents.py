@@ -24,7 +24,7 @@ from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
 from shared.messages import Alert, Detections
 from training.bench import baseline
-from training.bench.detections import Request, detect_all
+from training.bench.detections import Look, Request, detect_all
 from training.bench.machine import describe
 from training.bench.places import handle, how_seen, placed
 from training.evaluate import Evaluation, evaluate_all, fold
@@ -128,17 +128,17 @@ def run(
             if not console.is_terminal and done % 20 == 0:
                 console.print(f"{done} of {len(requests)} scenes", highlight=False)
 
-        found = detect_all(backend, plain, imgsz, requests, on_scene)
+        found = detect_all([Look(backend, True), Look(plain, False)], imgsz, requests, on_scene)
     ours, theirs, places, seen = [], [], {}, {}
-    for request, detected in found.items():
+    for request, (by_wayside, by_baseline) in found.items():
         scene = compose(*request)
         truth = truth_of(scene)
         places[scene.id] = scene.place.name
         for index, item in enumerate(scene.truth):
-            seen[scene.id, handle(index, item)] = how_seen(scene, index, detected.wayside)
-        ours.append((fold(wayside_alerts(scene, detected.wayside)), truth))
+            seen[scene.id, handle(index, item)] = how_seen(scene, index, by_wayside)
+        ours.append((fold(wayside_alerts(scene, by_wayside)), truth))
         # The baseline knows no congestion; that truth is Wayside's alone.
-        theirs.append((fold(baseline_alerts(scene, detected.baseline, plain.labels)), truth))
+        theirs.append((fold(baseline_alerts(scene, by_baseline, plain.labels)), truth))
     return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
 
 
