@@ -15,6 +15,9 @@ _SLICES = 65
 _OUTER = 0.25
 _CUT = math.radians(40)
 
+# A bend is drawn with corners; the road turns evenly. The mean over so many slices before and after rounds them off.
+_SMOOTH = 4
+
 
 class Centreline:
     """The middle of a polygon along an axis, by slices across it."""
@@ -39,7 +42,7 @@ class Centreline:
         sides = np.where(crossed, at, np.inf).min(axis=1), np.where(crossed, at, -np.inf).max(axis=1)
         # Between two slices each side has a slope; the middle has their mean.
         low, high = (_without_ends(np.arctan(np.diff(side) / self._step)) for side in sides)
-        self._slopes: list[float] = ((np.tan(low) + np.tan(high)) / 2).round(9).tolist()
+        self._slopes: list[float] = _smooth((np.tan(low) + np.tan(high)) / 2).round(9).tolist()
 
     def tangent(self, point: Point) -> Point:
         """Unit vector of the zone's run at a point (picture heights); beyond the ends that of the end."""
@@ -50,11 +53,16 @@ class Centreline:
         return x / length, y / length
 
 
+def _smooth(values: Floats) -> Floats:
+    padded = np.pad(values, _SMOOTH, mode="edge")
+    return np.convolve(padded, np.full(2 * _SMOOTH + 1, 1 / (2 * _SMOOTH + 1)), mode="valid")
+
+
 def _without_ends(angles: Floats) -> Floats:
     """Angles of one side, slice by slice, with those at the zone's ends replaced by the last ones before."""
     result, outer = angles.copy(), round(_OUTER * len(angles))
-    for inner, outwards in ((outer, range(outer - 1, -1, -1)), (len(angles) - outer - 1, range(len(angles) - outer, len(angles)))):
-        before = inner
+    first, last = range(outer - 1, -1, -1), range(len(angles) - outer, len(angles))
+    for before, outwards in ((outer, first), (len(angles) - outer - 1, last)):
         for index in outwards:
             if abs(result[index] - result[before]) > _CUT:
                 result[index] = result[before]

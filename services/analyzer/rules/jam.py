@@ -32,6 +32,8 @@ _FLOWS = 2.0
 _FLOWED_NS = 10 * NS
 # A vehicle of the queue that is not seen now was within this time.
 _SEEN_NS = 2 * NS
+# Far traffic that comes towards the camera hardly moves for a second or two; what stands in a queue does so for longer.
+_STANDS_NS = 3 * NS
 # Lanes of one carriageway run the same way within 60 degrees.
 _SAME_WAY = 0.5
 
@@ -92,7 +94,9 @@ class Jam:
         ):
             return False
         standing = [
-            stand for stand in self._stands.seen(now, _SEEN_NS) if self._together(stand, track, zone, run, scene.aspect)
+            stand
+            for stand in self._stands.seen(now, _SEEN_NS)
+            if stand.last - stand.since >= _STANDS_NS and self._together(stand, track, zone, run, scene.aspect)
         ]
         if len(standing) < MIN_QUEUE:
             return False
