@@ -14,7 +14,6 @@ _SLICES = 65
 # this from one slice to the next, the zone ends; roads do not turn like that.
 _OUTER = 0.25
 _CUT = math.radians(40)
-
 # A bend is drawn with corners; the road turns evenly. The mean over so many slices before and after rounds them off.
 _SMOOTH = 4
 

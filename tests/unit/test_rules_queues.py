@@ -162,3 +162,13 @@ def test_a_queue_in_a_bend_is_one_queue() -> None:
     changes = play(40, *jam, stage=analyzer(make_site([curved])))
     assert of(changes, "stopped-vehicle") == []
     assert [change.change for change in of(changes, "congestion")] == ["opened"]
+
+
+def test_a_car_beyond_the_last_visible_one_of_a_queue_is_no_stopped_vehicle_for_half_a_minute() -> None:
+    """Two cars of its own lane are seen, too far apart for a row; the lane beside shows that it is a queue."""
+    seen = [still("car", 0.42, 0.95), still("car", 0.42, 0.45), still("car", 0.58, 0.9), still("car", 0.58, 0.6)]
+    opened = of(play(45, *seen), "stopped-vehicle")
+    assert opened
+    assert min(change.detected_at for change in opened) / NS == pytest.approx(30.0, abs=1.0)
+    alone = of(play(12, seen[1]), "stopped-vehicle")
+    assert alone[0].detected_at / NS == pytest.approx(10.0, abs=1.0)

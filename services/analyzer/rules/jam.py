@@ -45,9 +45,7 @@ class _Flow:
     last: int
 
 
-_STATE: TypeAdapter[tuple[JsonValue, list[tuple[int, _Flow]]]] = TypeAdapter(
-    tuple[JsonValue, list[tuple[int, _Flow]]]
-)
+_STATE: TypeAdapter[tuple[JsonValue, list[tuple[int, _Flow]]]] = TypeAdapter(tuple[JsonValue, list[tuple[int, _Flow]]])
 
 
 class Jam:

@@ -1,9 +1,9 @@
 """`stopped-vehicle`: a vehicle that has not moved for the zone's time (10 s on a lane, 30 s on a shoulder).
 
 On a lane it opens for whoever stands alone, for two after a crash, and for the head of a queue; those who wait
-behind are congestion (`queues.py`, and where a queue is seen only in part `jam.py`). Once the queue before it has gone,
-a vehicle has the zone's time to follow. On a shoulder the cars that stood there when the stream began are known (`parked.py`). An open incident holds through
-occlusion, in a queue too, and closes when the vehicle has driven on.
+behind are congestion (`queues.py`, and where a queue is seen only in part `jam.py`). Once the queue before it has
+gone, a vehicle has the zone's time to follow. On a shoulder the cars that stood there when the stream began are known
+(`parked.py`). An open incident holds through occlusion, in a queue too, and closes when the vehicle has driven on.
 """
 
 from typing import ClassVar
