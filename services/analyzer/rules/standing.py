@@ -54,8 +54,11 @@ class Stands:
         return plain(_STATE, self._stands)
 
     def restore(self, value: JsonValue) -> None:
-        """See `Rule.restore`."""
-        self._stands = _STATE.validate_python(value)
+        """See `Rule.restore`; places in zones that are no longer watched are forgotten."""
+        saved = _STATE.validate_python(value)
+        for stand in saved:
+            stand.zones = [zone for zone in stand.zones if zone in self._zones]
+        self._stands = [stand for stand in saved if stand.zones]
 
     def update(self, scene: Scene) -> None:
         """Take one frame."""
