@@ -28,6 +28,9 @@ def detector(
     keep: Annotated[
         float, typer.Option("--keep", min=0, max=0.9, help="Share of the start's weights in the result.")
     ] = 0.0,
+    teach: Annotated[
+        bool, typer.Option(help="The start's weights teach beside the labels, so that less is forgotten.")
+    ] = True,
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     device: Annotated[str, typer.Option("--device", help="cpu, or a CUDA device such as 0.")] = "cpu",
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
@@ -44,7 +47,7 @@ def detector(
 
     weights = find_weights(start)
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
-    schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, device, seed)
+    schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
     command = shlex.join(["wayside", *sys.argv[1:]])
     target = fit(name, weights, recipe, schedule, work or Path("runs") / "detector" / name, out, command)
     card, figures = write_card(target, read_spec(target), weights, recipe, imgsz)
