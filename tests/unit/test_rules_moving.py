@@ -4,7 +4,8 @@ import pytest
 
 from shared.clock import NS
 from shared.messages import DetectedObject
-from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, play, still, summary, thing, travel
+from shared.site import Zone
+from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, make_site, play, still, summary, thing, travel
 
 
 def test_a_person_on_a_lane_opens_after_a_second() -> None:
@@ -158,3 +159,23 @@ def test_a_box_whose_lower_part_is_hidden_by_and_by_is_no_wrong_way() -> None:
         return thing("car", 0.35, 0.4 + height, height=height)
 
     assert "wrong-way" not in {change.incident for change in play(8, covered)}
+
+
+SLANTED = Zone(
+    id="slanted", kind="lane", polygon=[(0.55, 0.2), (0.95, 0.2), (0.5, 1.0), (0.1, 1.0)], direction=(-0.45, 0.8)
+)
+
+
+def test_a_car_that_pulls_over_on_a_lane_that_leads_aside_is_no_wrong_way() -> None:
+    """In the picture its shift along the rows has a part against the lane's run; on the road it goes across."""
+
+    def pulls_over(t: float) -> DetectedObject:
+        return thing("car", 0.5 + 0.02 * min(max(t - 3.0, 0.0), 3.0), 0.5)
+
+    def goes_back(t: float) -> DetectedObject:
+        way = min(max(t - 3.0, 0.0), 3.0)
+        return thing("car", 0.5 + 0.0112 * way, 0.5 - 0.02 * way)
+
+    site = make_site([SLANTED])
+    assert "wrong-way" not in {change.incident for change in play(8, pulls_over, stage=analyzer(site))}
+    assert "wrong-way" in {change.incident for change in play(8, goes_back, stage=analyzer(site))}

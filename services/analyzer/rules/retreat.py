@@ -18,6 +18,9 @@ _WAY_BACK = 0.25
 # Both ends of the box go back by this share of the way. The roof of a car that drives away from a camera 2 m above the
 # road goes up in the picture by a quarter of what its wheels do; most hang much higher.
 _BOTH_ENDS = 0.25
+# Where the lane leads up or down the picture by at least so much of its run there, a shift along the picture's rows is
+# a change of lanes. So this share of the way must be made across the rows.
+_DOWN, _ACROSS_ROWS = 0.3, 0.5
 # Half of its last five steps are at least this fast, sizes per second; standing gives about 0.
 _STEADY = 0.1
 # The longest of the steps is at most this share of the way.
@@ -85,6 +88,9 @@ class Course:
         origin = self.points[first]
         ends = zip(origin.ends(along), here.ends(along), strict=True)
         if min(before - after for before, after in ends) < _BOTH_ENDS * way:
+            return None
+        rows = (origin.y2 - here.y2) / along[1] if abs(along[1]) >= _DOWN else way
+        if rows < _ACROSS_ROWS * way:
             return None
         way_points = [(point.time, at) for point, at in zip(self.points, places, strict=True) if point.time < here.time]
         steps = list(pairwise([*way_points[first:], (here.time, place)]))

@@ -14,6 +14,8 @@ from shared.clock import NS
 
 # Who has been at rest for this long stands; box jitter aside, nothing that drives is.
 _STANDS_NS = NS
+# Sizes per second; who drives over a place where another stood takes its rest along for a frame, but not so slowly.
+_SLOW = 0.3
 # Two boxes this near to each other, sizes, are of one vehicle.
 _SAME = 0.3
 # So many of its tracks are remembered.
@@ -65,7 +67,8 @@ class Stands:
         now = scene.captured_at
         self._stands = [stand for stand in self._stands if now - stand.last <= KEEP_NS]
         for track in scene.tracks:
-            if now - track.rest_since < _STANDS_NS or track.label not in ROAD_VEHICLES:
+            stands = now - track.rest_since >= _STANDS_NS and track.speed is not None and track.speed < _SLOW
+            if not stands or track.label not in ROAD_VEHICLES:
                 continue
             zones = [zone.id for zone in track.zones if zone.id in self._zones]
             if zones:
