@@ -26,14 +26,15 @@ class ModelSpec(BaseModel):
     schema_: Literal["wayside.model/1"] = Field("wayside.model/1", alias="schema")
     name: str
     architecture: dict[str, Any] = Field(description="Ultralytics's description of the layers")
-    classes: list[str]
+    rows: list[str] = Field(description="what each row of the last layer was trained on, such as sheep")
+    classes: list[str] = Field(description="what each row is published as, such as animal")
     start: str = Field(description="weights that training began from, with digest")
     command: str = Field(description="what made this file")
     tensors_sha256: str
 
 
-def with_classes(network: Any, names: Sequence[str]) -> None:
-    """Give the network a fresh last row per class; its layers keep the width that the old number of classes gave."""
+def with_rows(network: Any, names: Sequence[str]) -> None:
+    """Give the network fresh last rows with these names; its layers keep the width that the old number of rows gave."""
     head: Any = network.model[-1]
     for branch in head.cv3:
         old = branch[-1]
@@ -44,19 +45,20 @@ def with_classes(network: Any, names: Sequence[str]) -> None:
 
 
 def save_model(
-    path: Path, tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], *, name: str, classes: Sequence[str],
+    path: Path, tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], *, name: str, rows: Sequence[str],
+    classes: Sequence[str],
     start: str, command: str,
 ) -> ModelSpec:  # fmt: skip
     """Write weights in half precision with their spec.
 
     Args:
         tensors: the unfused network's state.
-        architecture: `network.yaml` of the network that `with_classes` was given.
+        architecture: `network.yaml` of the network that `with_rows` was given.
     """
     kept = {key: _compact(value) for key, value in tensors.items()}
     described = {key: value for key, value in architecture.items() if key != "yaml_file"}
     spec = ModelSpec(
-        name=name, architecture=described, classes=list(classes), start=start, command=command,
+        name=name, architecture=described, rows=list(rows), classes=list(classes), start=start, command=command,
         tensors_sha256=_digest(kept),
     )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,8 @@ def load_model(path: Path) -> DetectionModel:
         raise ModelError(f"{path}: the numbers do not match their checksum; copy the file anew")
     try:
         network = DetectionModel(dict(spec.architecture), verbose=False)  # type: ignore[no-untyped-call]
-        with_classes(network, spec.classes)
+        with_rows(network, spec.rows)
+        setattr(network, "published", list(spec.classes))  # noqa: B010 (its type knows layers only)
         network.load_state_dict(
             {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
         )

@@ -14,23 +14,24 @@ from ultralytics.nn.tasks import DetectionModel
 
 from services.detector.backends.network import load_network
 from services.detector.backends.torch import TorchBackend
-from services.detector.model_file import load_model, read_spec, save_model, with_classes
+from services.detector.model_file import load_model, read_spec, save_model, with_rows
 from shared.exceptions import ModelError
 
-CLASSES = ("person", "animal", "cone")
+ROWS, CLASSES = ("person", "sheep", "dog"), ("person", "animal", "animal")
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(3)
     network = DetectionModel("yolo11n.yaml", verbose=False)
-    with_classes(network, CLASSES)
+    with_rows(network, ROWS)
     path = tmp_path_factory.mktemp("models") / "road.safetensors"
     save_model(
         path,
         network.state_dict(),
         network.yaml,
         name="road",
+        rows=ROWS,
         classes=CLASSES,
         start="yolo11n@0",
         command="wayside train",
@@ -40,7 +41,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_network_comes_back_with_its_classes_and_numbers(file: Path) -> None:
     network = load_model(file)
-    assert network.names == {0: "person", 1: "animal", 2: "cone"}
+    assert network.names == dict(enumerate(ROWS))
     assert read_spec(file).command == "wayside train"
     stored = load_file(file)
     for name, value in network.state_dict().items():
@@ -84,7 +85,7 @@ def test_a_cut_file_a_foreign_one_and_a_newer_one_are_told_apart(file: Path, tmp
     with pytest.raises(ModelError, match=r"metadata schema: .*newer Wayside"):
         load_model(changed(file, tmp_path / "newer.safetensors", schema="wayside.model/2"))
     with pytest.raises(ModelError, match="does not fit its architecture"):
-        load_model(changed(file, tmp_path / "classes.safetensors", classes=["person"]))
+        load_model(changed(file, tmp_path / "classes.safetensors", rows=["person"]))
 
 
 class Runs:

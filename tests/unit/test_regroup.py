@@ -1,4 +1,4 @@
-"""Old classification rows become those of our classes."""
+"""A detector that learns further classes keeps what it knows."""
 
 import copy
 from typing import Any
@@ -7,24 +7,22 @@ import pytest
 import torch
 from ultralytics.nn.tasks import DetectionModel
 
-from training.detector.classes import NAMES
-from training.detector.regroup import between, regrouped
+from training.detector.classes import COCO, NEW, rows_for
+from training.detector.regroup import between, extended, names_of
 
-COCO_CAR, COCO_BIRD, COCO_ANIMALS = 2, 14, list(range(15, 24))
+ROWS = rows_for(COCO, [*NEW, "animal"])
+COCO_ANIMALS = list(range(15, 24))
 
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Any, Any]:
     torch.manual_seed(5)
     network: Any = DetectionModel("yolo11n.yaml", verbose=False).eval()
-    from ultralytics.utils import YAML
-    from ultralytics.utils.checks import check_yaml
-
-    network.names = YAML.load(check_yaml("coco8.yaml"))["names"]
+    network.names = dict(enumerate(COCO))
     for branch in network.model[-1].cv3:
         torch.nn.init.normal_(branch[-1].weight)
         torch.nn.init.normal_(branch[-1].bias)
-    return network, regrouped(copy.deepcopy(network))
+    return network, extended(copy.deepcopy(network), ROWS)
 
 
 @torch.inference_mode()
@@ -33,16 +31,23 @@ def logits(network: Any) -> torch.Tensor:
     return network(torch.rand(1, 3, 64, 64))[1]["scores"][0]  # type: ignore[no-any-return]
 
 
-def test_a_class_that_stands_for_one_keeps_its_row_and_one_for_several_their_mean(pair: tuple[Any, Any]) -> None:
+def test_the_old_rows_say_what_they_said(pair: tuple[Any, Any]) -> None:
     before, after = logits(pair[0]), logits(pair[1])
-    assert after.shape[0] == len(NAMES)
-    assert torch.allclose(after[NAMES.index("car")], before[COCO_CAR], atol=1e-5)
-    assert torch.allclose(after[NAMES.index("bird")], before[COCO_BIRD], atol=1e-5)
-    assert torch.allclose(after[NAMES.index("animal")], before[COCO_ANIMALS].mean(dim=0), atol=1e-4)
+    assert names_of(pair[1]) == ROWS
+    assert after.shape[0] == len(COCO) + 3
+    assert torch.allclose(after[: len(COCO)], before, atol=1e-5)
 
 
-def test_a_class_that_stands_for_none_starts_silent(pair: tuple[Any, Any]) -> None:
-    assert torch.all(logits(pair[1])[NAMES.index("cone")].sigmoid() < 0.001)
+def test_a_new_row_starts_from_those_that_are_published_alike_or_silent(pair: tuple[Any, Any]) -> None:
+    before, after = logits(pair[0]), logits(pair[1])
+    assert torch.allclose(after[ROWS.index("animal")], before[COCO_ANIMALS].mean(dim=0), atol=1e-4)
+    for name in NEW:
+        assert torch.all(after[ROWS.index(name)].sigmoid() < 0.001)
+
+
+def test_other_rows_in_front_are_refused(pair: tuple[Any, Any]) -> None:
+    with pytest.raises(ValueError, match="first rows"):
+        extended(copy.deepcopy(pair[0]), ["cone", *COCO])
 
 
 def test_halfway_lies_halfway(pair: tuple[Any, Any]) -> None:

@@ -9,17 +9,9 @@ from training.data.auto_cutouts import cut_all
 from training.data.problems import Problems
 from training.data.roadside import Roadside
 from training.data.yolo_folder import read_folder
-from training.detector.classes import NAMES
+from training.detector.classes import COCO, NEW, own_class
 
 pytestmark = pytest.mark.shared
-
-
-@pytest.fixture(scope="module")
-def names() -> list[str]:
-    from ultralytics.utils import YAML
-    from ultralytics.utils.checks import check_yaml
-
-    return list(YAML.load(check_yaml("coco8.yaml"))["names"].values())
 
 
 def test_the_same_seed_draws_the_same_frames(shared_dir: Path) -> None:
@@ -43,8 +35,8 @@ def test_boxes_lie_in_the_picture_and_have_our_classes(shared_dir: Path) -> None
         assert (labels.boxes >= 0).all()
         assert (labels.boxes <= [width, height, width, height]).all()
         seen |= set(labels.classes)
-    assert seen <= set(NAMES)
-    assert {"person", "car", "animal", "object"} <= seen
+    assert seen <= {*COCO, *NEW}
+    assert {"person", "car", "animal", "object"} <= {own_class(label) for label in seen}
     assert shapes == {(720, 1280), (384, 640)}, "whole views and close-ups"
 
 
@@ -64,8 +56,8 @@ def test_a_labelled_thing_stands_out_from_the_road_around_its_box(shared_dir: Pa
     assert np.median(inside) > 1.5 * np.median(beside)
 
 
-def test_cut_outs_are_cut_from_objects_that_stand_free(shared_dir: Path, names: list[str]) -> None:
-    items = read_folder(shared_dir / "data" / "coco256", names, Problems())
+def test_cut_outs_are_cut_from_objects_that_stand_free(shared_dir: Path) -> None:
+    items = read_folder(shared_dir / "data" / "coco256", COCO, Problems())
     chosen = [(item.path, item.objects) for item in items if int(item.path.stem) in (192, 307, 5992)]
     found = list(cut_all(chosen))
     assert found

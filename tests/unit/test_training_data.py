@@ -11,7 +11,7 @@ from shared.exceptions import InputError
 from training.data.coco_split import held_out
 from training.data.problems import Problems
 from training.data.yolo_folder import read_folder
-from training.detector.classes import NAMES, own_class, united_rows
+from training.detector.classes import own_class, rows_for
 from training.detector.dataset import Recipe, is_held_out, write_dataset
 from training.scenes.coco_cutouts import CHOSEN
 
@@ -72,11 +72,7 @@ def test_cocos_classes_fall_into_ours() -> None:
     assert [own_class(name) for name in (*COCO, "cone", "airplane")] == [
         "person", "car", "animal", "animal", "object", "cone", "aircraft",
     ]  # fmt: skip
-    rows = dict(zip(NAMES, united_rows(COCO), strict=True))
-    assert rows["animal"] == [2, 3]
-    assert rows["object"] == [4]
-    assert rows["cone"] == []
-    assert sorted(index for united in rows.values() for index in united) == list(range(len(COCO)))
+    assert rows_for(COCO, ["cone", "dog", "cone", "debris"]) == [*COCO, "cone", "debris"]
 
 
 def test_what_the_test_split_is_cut_from_is_held_out_and_what_dev_is_cut_from_is_not() -> None:
@@ -103,7 +99,7 @@ def test_the_dataset_holds_every_picture_but_those_held_out(tmp_path: Path) -> N
     assert len(lists["train"]) == 3 * len(set(lists["train"]))
     assert not set(lists["train"]) & set(lists["val"])
     labels = (out / "labels" / f"{paths[0].stem}.txt").read_text()
-    assert labels == f"{NAMES.index('animal')} 0.500000 0.500000 0.200000 0.400000\n"
+    assert labels == f"{COCO.index('dog')} 0.500000 0.500000 0.200000 0.400000\n"
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from training.data.auto_cutouts import Labelled
 from training.data.drawn import cone, shape, stain
+from training.detector.classes import COCO, own_class
 from training.scenes import clip_vehicles
 from training.scenes.canvas import Picture
-from training.scenes.coco_cutouts import chosen
+from training.scenes.coco_cutouts import CHOSEN, chosen, class_number
 from training.scenes.conditions import Conditions, Weather
 from training.scenes.cutouts import Cutout
 from training.scenes.debris import debris
@@ -62,11 +63,13 @@ class Roadside:
     def __init__(self, found: Sequence[Labelled], seed: int, split: str = "dev") -> None:
         """`found`: further cut-outs, of pictures of the same split."""
         self._random, self._split = np.random.default_rng(seed), split
-        self._cutouts: dict[str, list[tuple[Cutout, float | None]]] = {}
+        self._cutouts: dict[str, list[tuple[str, Cutout, float | None]]] = {}
         for item in found:
-            self._cutouts.setdefault(item.label, []).append((item.cutout, None))
-        for kind, label in (("person", "person"), ("animal", "animal"), ("bird", "bird"), ("thing", "object")):
-            self._cutouts.setdefault(label, []).extend(chosen(split, kind))
+            self._cutouts.setdefault(own_class(item.label), []).append((item.label, item.cutout, None))
+        for kind, rows in CHOSEN[split].items():
+            for (cutout, metres), (picture, line, _) in zip(chosen(split, kind), rows, strict=True):
+                label = COCO[class_number(picture, line)]
+                self._cutouts.setdefault(own_class(label), []).append((label, cutout, metres))
         self._cars: list[tuple[Cutout, float]] = clip_vehicles.vehicles(split)
         self._count = 0
         self._road: Place | None = None
@@ -109,25 +112,26 @@ class Roadside:
             across = int(random.integers(place.lanes)) + 0.5 + float(random.normal(0, 0.06))
             label = "truck" if metres > 2.6 else "car"
             things.append(_Standing(label, self._varied(cutout), metres, across, z))
-        for label in random.choice(list(_SHARES), int(random.integers(1, 9)), p=list(_SHARES.values())):
-            things.append(self._thing(place, str(label)))
+        for kind in random.choice(list(_SHARES), int(random.integers(1, 9)), p=list(_SHARES.values())):
+            things.append(self._thing(place, str(kind)))
         return things
 
-    def _thing(self, place: Place, label: str) -> _Standing:
+    def _thing(self, place: Place, kind: str) -> _Standing:
         random = self._random
         metres: float | None = None
-        if label == "cone":
-            cutout = cone(random)
-        elif label == "object" and random.random() < 0.6:
+        if kind == "cone":
+            label, cutout = kind, cone(random)
+        elif kind == "object" and random.random() < 0.6:
+            label = "debris"
             if self._split == "test":
                 cutout, metres = debris(random)
             else:
                 cutout = shape(random, self._texture())
         else:
-            own = self._cutouts.get(label) or self._cutouts["object"]
-            cutout, metres = own[int(random.integers(len(own)))]
+            own = self._cutouts.get(kind) or self._cutouts["object"]
+            label, cutout, metres = own[int(random.integers(len(own)))]
         if metres is None:
-            metres = float(random.uniform(*_METRES[label]))
+            metres = float(random.uniform(*_METRES[kind]))
         # By height in pixels, even on a logarithmic scale: as many of 12 to 24 px as of 24 to 48 px.
         pixels = float(np.exp(random.uniform(np.log(9), np.log(150))))
         z = float(np.clip(place.distance_for(pixels, metres), place.nearest * 1.02, place.farthest * 1.3))
@@ -135,7 +139,7 @@ class Roadside:
 
     def _texture(self) -> Picture:
         own = self._cutouts["object"]
-        return own[int(self._random.integers(len(own)))][0].colour
+        return own[int(self._random.integers(len(own)))][1].colour
 
     def _varied(self, cutout: Cutout) -> Cutout:
         random = self._random

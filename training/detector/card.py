@@ -13,6 +13,7 @@ from training.data.roadside import Labels, Roadside
 from training.detector.classes import CLASSES, NAMES
 from training.detector.dataset import Recipe, is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
+from training.detector.regroup import names_of
 from training.scenes.canvas import Picture
 
 _STAGED, _SEED = 400, 20_000
@@ -21,7 +22,7 @@ _STAGED, _SEED = 400, 20_000
 def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz: int) -> tuple[Path, str]:
     """Measure the model beside its start and write `<model>.md`; returns the file and the tables."""
     network = load_network(start)
-    names = [str(network.names[index]) for index in range(len(network.names))]
+    names = names_of(network)
     held = [item for item in read_all(recipe.folders, names, Problems()) if is_held_out(item.path)]
     tables = []
     if held:
@@ -74,7 +75,7 @@ def _text(target: Path, spec: ModelSpec, recipe: Recipe, figures: str) -> str:
     folders = ", ".join(f"`{folder.name}`" for folder in recipe.folders) or "none"
     return f"""# {spec.name}
 
-`{version_of(target)}`: YOLO11n with Wayside's {len(spec.classes)} classes, started from `{spec.start}`.
+`{version_of(target)}`: YOLO11n that publishes {len(set(spec.classes))} classes, started from `{spec.start}`.
 
     {spec.command}
 
@@ -84,7 +85,8 @@ made this file, the numbers below and this card ({describe()}).
 | --- | --- |
 {united}
 
-`object` also has COCO's other classes and drawn things of any shape.
+It has {len(spec.rows)} rows, COCO's 80 among them, and publishes the class of the best. `object` also has COCO's
+other classes, and drawn things of any shape.
 
 ## Data
 

@@ -1,6 +1,13 @@
-"""The classes of Wayside's own model, and which COCO classes each unites."""
+"""The classes that Wayside's own model publishes, and the finer ones that it learns.
 
-from collections.abc import Sequence
+It keeps a row per class of its start (COCO's 80) and publishes the class that the best row belongs to: so nothing that
+the start knows is lost, and a sheep is an `animal` to the rules. What COCO has no row for gets a new one.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ultralytics.utils import YAML
+from ultralytics.utils.checks import check_yaml
 
 # What roads and aprons ask for. COCO's other names go into `object`. Birds have their own class, since they are no
 # animals on a lane; what stands beside a lane all day is `fixture`, since it is no obstacle. COCO has no cones.
@@ -37,6 +44,17 @@ def own_class(name: str) -> str:
     return next((own for own, united in CLASSES.items() if name in united), "object")
 
 
-def united_rows(names: Sequence[str]) -> list[list[int]]:
-    """For each own class the indices of `names` that it unites; empty when there are none."""
-    return [[index for index, name in enumerate(names) if own_class(name) == own] for own in NAMES]
+# In the order of its numbers.
+COCO: tuple[str, ...] = tuple(YAML.load(check_yaml("coco8.yaml"))["names"].values())  # type: ignore[no-untyped-call]
+# What the drawn frames show and COCO has no class for; `debris` is published as `object`.
+NEW = ("cone", "debris")
+
+
+def rows_for(start: Sequence[str], wanted: Iterable[str]) -> list[str]:
+    """The start's rows, then one for each wanted class that has none yet.
+
+    Example:
+        >>> rows_for(["person", "sheep"], ["cone", "sheep", "animal"])
+        ['person', 'sheep', 'cone', 'animal']
+    """
+    return [*start, *dict.fromkeys(name for name in wanted if name not in start)]

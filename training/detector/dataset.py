@@ -1,4 +1,4 @@
-"""The pictures that a detector trains on: own folders in our classes, and drawn roads, as Ultralytics reads them."""
+"""The pictures that a detector trains on: own folders and drawn roads, as Ultralytics reads them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from training.data.coco_split import held_out
 from training.data.problems import Problems
 from training.data.roadside import Roadside
 from training.data.yolo_folder import LabelledPicture, read_folder
-from training.detector.classes import NAMES, own_class
+from training.detector.classes import NEW, rows_for
 
 _COCO_DIGITS = 12
 # One drawn frame and one own picture in so many judge the training while it runs.
@@ -49,23 +49,23 @@ def is_held_out(path: Path) -> bool:
 
 
 def read_all(folders: Sequence[Path], names: Sequence[str], problems: Problems) -> list[LabelledPicture]:
-    """Every labelled picture of all folders, in our classes."""
-    return [
-        LabelledPicture(item.path, [own_class(name) for name in item.classes], item.boxes)
-        for folder in folders
-        for item in read_folder(folder, names, problems)
-    ]
+    """Every labelled picture of all folders."""
+    return [item for folder in folders for item in read_folder(folder, names, problems)]
 
 
 def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Problems) -> Path:
     """Write pictures, labels and lists below `out`; nothing held out is among them.
 
+    Args:
+        names: of the start's rows, in order.
+
     Returns:
-        the dataset's YAML file for Ultralytics.
+        the dataset's YAML file for Ultralytics; its names are the start's and those that the data have beside them.
     """
     seen = [item for item in read_all(recipe.folders, names, problems) if not is_held_out(item.path)]
     if recipe.folders and not seen:
         problems.stop("every picture is held out for evaluation; give more pictures")
+    rows = rows_for(names, [*(name for item in seen for name in item.classes), *(NEW if recipe.staged else ())])
     out = out.resolve()
     (out / "images").mkdir(parents=True, exist_ok=True)
     (out / "labels").mkdir(exist_ok=True)
@@ -75,12 +75,12 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
         target = out / "images" / f"own-{number:06d}{item.path.suffix.lower()}"
         target.unlink(missing_ok=True)
         target.symlink_to(item.path.resolve())
-        _write_labels(target, item.classes, item.boxes)
+        _write_labels(target, rows, item.classes, item.boxes)
         if number % _OWN_VALIDATED == 0 and len(seen) > _OWN_VALIDATED:
             judging.append(target)
         else:
             training += [target] * recipe.repeat
-    drawn = _draw(recipe, seen, out)
+    drawn = _draw(recipe, seen, rows, out)
     judging += drawn[::_VALIDATED]
     training += [path for index, path in enumerate(drawn) if index % _VALIDATED]
     if not training:
@@ -90,11 +90,11 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
         (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))
     file = out / "data.yaml"
     lists = {"train": "train.txt", "val": "val.txt"}
-    file.write_text(yaml.safe_dump({"path": str(out), **lists, "names": dict(enumerate(NAMES))}))
+    file.write_text(yaml.safe_dump({"path": str(out), **lists, "names": dict(enumerate(rows))}))
     return file
 
 
-def _draw(recipe: Recipe, seen: Sequence[LabelledPicture], out: Path) -> list[Path]:
+def _draw(recipe: Recipe, seen: Sequence[LabelledPicture], rows: Sequence[str], out: Path) -> list[Path]:
     if not recipe.staged:
         return []
     cutouts: list[Labelled] = list(cut_all([(item.path, item.objects) for item in seen]))
@@ -105,15 +105,15 @@ def _draw(recipe: Recipe, seen: Sequence[LabelledPicture], out: Path) -> list[Pa
         path = out / "images" / f"drawn-{number:06d}.jpg"
         cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         height, width = picture.shape[:2]
-        _write_labels(path, labels.classes, labels.boxes / [width, height, width, height])
+        _write_labels(path, rows, labels.classes, labels.boxes / [width, height, width, height])
         paths.append(path)
     return paths
 
 
-def _write_labels(picture: Path, classes: Sequence[str], boxes: np.ndarray) -> None:
+def _write_labels(picture: Path, rows: Sequence[str], classes: Sequence[str], boxes: np.ndarray) -> None:
     middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     lines = [
-        f"{NAMES.index(name)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
+        f"{rows.index(name)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
         for name, (x, y), (w, h) in zip(classes, middle, size, strict=True)
     ]
     file = picture.parent.parent / "labels" / f"{picture.stem}.txt"

@@ -90,5 +90,6 @@ def _wanted(labels: Labels) -> sv.Detections:
     if not labels.classes:
         return sv.Detections.empty()
     return sv.Detections(
-        xyxy=labels.boxes.astype(np.float32), class_id=np.array([NAMES.index(name) for name in labels.classes])
+        xyxy=labels.boxes.astype(np.float32),
+        class_id=np.array([NAMES.index(own_class(name)) for name in labels.classes]),
     )

@@ -1,4 +1,4 @@
-"""A detector's classification rows replaced by those of our own classes."""
+"""A detector that learns further classes keeps the rows of those that it knows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,39 +6,39 @@ from typing import Any
 import torch
 from torch import nn
 
-from services.detector.model_file import with_classes
-from training.detector.classes import NAMES, united_rows
+from services.detector.model_file import with_rows
+from training.detector.classes import own_class
 
-# Prior of a class that no row of the old head stands for, as for a new head: one anchor in thousands.
+# Prior of a class that no row of the start is like: one anchor in thousands.
 _PRIOR_BIAS = -8.0
 
 
-def regrouped(network: Any) -> Any:
-    """The network with our classes; changed in place.
+def names_of(network: Any) -> list[str]:
+    """The names of its rows, in order."""
+    return [str(network.names[index]) for index in range(len(network.names))]
 
-    A class that unites several starts from the mean of their rows, so that the branch in front of the rows, which
-    tells the classes apart, is kept as it is. One that unites none starts silent.
+
+def extended(network: Any, rows: Sequence[str]) -> Any:
+    """The network with these rows, of which the first are its own; changed in place.
+
+    A new row starts as the mean of those that are published as the same class, and silent when there are none.
     """
-    rows = united_rows([network.names[index] for index in range(len(network.names))])
-    head: Any = network.model[-1]
+    old_names, head = names_of(network), network.model[-1]
+    if old_names != list(rows[: len(old_names)]):
+        raise ValueError("the first rows must be those of the network")
     old = [(branch[-1].weight.detach().clone(), branch[-1].bias.detach().clone()) for branch in head.cv3]
-    with_classes(network, NAMES)
+    with_rows(network, rows)
+    alike = [
+        [index for index, name in enumerate(old_names) if own_class(name) == own_class(row) != "object"] for row in rows
+    ]
     with torch.no_grad():
         for branch, (weight, bias) in zip(head.cv3, old, strict=True):
-            _fill(branch[-1], weight, bias, rows)
+            row = branch[-1]
+            row.weight[: len(weight)], row.bias[: len(bias)] = weight, bias
+            for index in range(len(old_names), len(rows)):
+                row.weight[index] = weight[alike[index]].mean(dim=0) if alike[index] else 0.0
+                row.bias[index] = bias[alike[index]].mean() if alike[index] else _PRIOR_BIAS
     return network
-
-
-def _fill(row: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor, rows: Sequence[Sequence[int]]) -> None:
-    assert row.bias is not None
-    for index, united in enumerate(rows):
-        if united:
-            chosen = torch.tensor(united)
-            row.weight[index] = weight[chosen].mean(dim=0)
-            row.bias[index] = bias[chosen].mean()
-        else:
-            row.weight[index] = 0.0
-            row.bias[index] = _PRIOR_BIAS
 
 
 def between(start: nn.Module, tuned: nn.Module, share: float) -> dict[str, torch.Tensor]:

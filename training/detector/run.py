@@ -17,9 +17,9 @@ from services.detector.model_file import save_model
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError
 from training.data.problems import Problems
-from training.detector.classes import NAMES
+from training.detector.classes import own_class
 from training.detector.dataset import Recipe, write_dataset
-from training.detector.regroup import between, regrouped
+from training.detector.regroup import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
 
 
@@ -59,7 +59,7 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
     last = folder / "weights" / "last.pt"
     _same_options(folder, name, start, recipe, schedule)
     network = load_network(start)
-    names = [str(network.names[index]) for index in range(len(network.names))]
+    names = names_of(network)
     data = folder / "data" / "data.yaml"
     if not (folder / "data" / "complete").is_file():
         problems = Problems()
@@ -70,11 +70,12 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
         (folder / "finished").touch()
     tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
-    first = regrouped(load_network(start))
+    rows = names_of(tuned)
+    first = extended(load_network(start), rows)
     target = out / f"{name}.safetensors"
     save_model(
-        target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, classes=NAMES,
-        start=version_of(start), command=command,
+        target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, rows=rows,
+        classes=[own_class(row) for row in rows], start=version_of(start), command=command,
     )  # fmt: skip
     return target
 

@@ -9,8 +9,7 @@ from torch.nn import functional
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
-from training.detector.classes import NAMES, united_rows
-from training.detector.regroup import regrouped
+from training.detector.regroup import extended, names_of
 
 # How much agreement with the teacher counts beside the labels: classes, and the distributions of the boxes' sides.
 _SCORES, _SIDES = 2.0, 0.5
@@ -25,26 +24,22 @@ class Teacher:
 
     def __init__(self, network: Any) -> None:
         self._network = network.eval().requires_grad_(False)
-        names = [str(network.names[index]) for index in range(len(network.names))]
-        self._rows = [torch.tensor(rows) for rows in united_rows(names)]
 
     def loss(self, pictures: Tensor, scores: Tensor, sides: Tensor) -> Tensor:
         """Disagreement per picture.
 
         Args:
             pictures: (N, 3, H, W) 0..1.
-            scores: (N, classes, anchors), the student's logits.
+            scores: (N, rows, anchors), the student's logits; its first rows are the teacher's.
             sides: (N, 4 * bins, anchors), logits of the distances from anchor to box.
         """
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=_quick(pictures)):
             seen = self._network(pictures)[1]
-        known = seen["scores"].float().sigmoid()
-        target = torch.stack(
-            [known[:, rows].amax(dim=1) if len(rows) else known.new_zeros(known[:, 0].shape) for rows in self._rows], 1
-        )
+        target = seen["scores"].float().sigmoid()
+        known = scores[:, : target.shape[1]]
         weight = target.amax(dim=1)
         total = weight.sum().clamp(min=1.0)
-        classes = functional.binary_cross_entropy_with_logits(scores, target, reduction="none").sum(dim=1)
+        classes = functional.binary_cross_entropy_with_logits(known, target, reduction="none").sum(dim=1)
         bins = sides.shape[1] // 4
         old = seen["boxes"].float().unflatten(1, (4, bins)).softmax(dim=2)
         new = sides.unflatten(1, (4, bins)).log_softmax(dim=2)  # type: ignore[no-untyped-call]
@@ -82,13 +77,15 @@ class QuickModel(DetectionModel):
 
 
 class DetectorTrainer(DetectionTrainer):
-    """`DetectionTrainer` that starts from the united rows of the old classes."""
+    """`DetectionTrainer` that keeps the rows of its start and adds those that the data have beside them."""
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
         """The network to train; a resumed one has our classes already."""
+        names = self.data["names"]
         network: DetectionModel = weights
-        if tuple(network.names[index] for index in range(len(network.names))) != NAMES:
-            network = regrouped(network)
+        rows = [str(names[index]) for index in range(len(names))]
+        if names_of(network) != rows:
+            network = extended(network, rows)
         network.__class__ = QuickModel
         return network.requires_grad_(True)
 

@@ -50,6 +50,12 @@ def chosen(split: str, kind: str) -> list[tuple[Cutout, float]]:
     return [(_cut(picture, line), metres) for picture, line, metres in CHOSEN[split][kind]]
 
 
+def class_number(picture: int, line: int) -> int:
+    """COCO's number of a chosen object's class."""
+    rows = (_FOLDER / "labels" / "train" / f"{picture:012d}.txt").read_text().splitlines()
+    return int(rows[line].split()[0])
+
+
 @cache
 def _cut(number: int, line: int) -> Cutout:
     path = _FOLDER / "images" / "train" / f"{number:012d}.jpg"

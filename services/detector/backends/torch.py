@@ -102,7 +102,8 @@ class TorchBackend:
         if type(network.model[-1]) is ThreadSafeDetect:
             network.model[-1].dfl.float()
         self.network.to(memory_format=torch.channels_last)
-        self.labels = [str(network.names[index]) for index in range(len(network.names))]
+        names = [str(network.names[index]) for index in range(len(network.names))]
+        self.labels = getattr(network, "published", names)
         self.stride = int(max(network.stride))
         self.version = version_of(weights)
 
