@@ -15,7 +15,10 @@ from ultralytics.models import YOLO
 from ultralytics.nn.modules import Detect
 from ultralytics.utils.tal import make_anchors
 
-from services.detector.backends.base import Boxes, Output
+from services.detector.backends.base import Boxes, Inner, Output
+from services.detector.backends.taps import Taps
+from services.detector.heads.find import Head, fitting
+from services.detector.heads.panel import Panel
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError, ModelError
 
@@ -59,10 +62,11 @@ class TorchBackend:
 
     Attributes:
         precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
+        heads: versions of the heads that run, in the order of their answers.
 
     Raises:
         ModelError: the weights cannot be loaded, or are no detection model.
-        ConfigError: no such device, or a precision that it does not have.
+        ConfigError: no such device, a precision that it does not have, or a named head that does not fit the weights.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class TorchBackend:
         min_score: float = 0.1,
         threads: int | None = None,
         precision: str = "auto",
+        heads: Sequence[Head] = (),
     ) -> None:
         self.device = pick_device(device)
         self.device_name = str(self.device)
@@ -89,6 +94,7 @@ class TorchBackend:
             model: Any = YOLO(str(weights), task="detect").model
             if getattr(model.model[-1], "end2end", False):
                 model.model[-1].end2end = False  # of a dual head the half that gives every anchor, as `_select` needs
+            heads = fitting(heads, model, weights.stem) if heads else ()
             network: Any = model.fuse(verbose=False).eval()
         except (RuntimeError, OSError, EOFError, AttributeError, TypeError, KeyError, ModuleNotFoundError) as error:
             raise ModelError(f"{weights}: cannot be loaded as YOLO weights: {str(error).splitlines()[0]}") from None
@@ -102,6 +108,9 @@ class TorchBackend:
         if type(network.model[-1]) is ThreadSafeDetect:
             network.model[-1].dfl.float()
         self.network.to(memory_format=torch.channels_last)
+        self._taps = Taps(list(self.network.model))
+        self._panel = Panel(heads, self.device)
+        self.heads = [head.version for head in heads]
         self.labels = [str(network.names[index]) for index in range(len(network.names))]
         self.stride = int(max(network.stride))
         self.version = version_of(weights)
@@ -131,16 +140,16 @@ class TorchBackend:
             torch.set_num_threads(1)
 
     @torch.inference_mode()
-    def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:
+    def forward(
+        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner] | None = None
+    ) -> Output:
         """See `Backend.forward`."""
-        kept: dict[int, NDArray[np.float32]] = {}
-        hooks = [self.network.model[layer].register_forward_hook(_keeper(kept, layer)) for layer in features]
-        try:
+        with self._taps.taking([*features, *(self._panel.layers if inner is not None else ())]) as maps:
             raw = self.network(self.prepare(batch))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return Output(self._select(raw[0] if isinstance(raw, (tuple, list)) else raw), kept)
+        shape = batch.shape[1], batch.shape[2]
+        heads = self._panel.ask(maps, shape, inner) if inner is not None else []
+        boxes = self._select(raw[0] if isinstance(raw, (tuple, list)) else raw)
+        return Output(boxes, {layer: maps[layer].float().cpu().numpy() for layer in features}, heads)
 
     def _select(self, raw: Tensor) -> list[Boxes]:
         """Best class per anchor, threshold and NMS, for the whole batch at once.
@@ -198,13 +207,6 @@ def _use_onednn(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
             module.__class__ = OneDnnConv2d
-
-
-def _keeper(kept: dict[int, NDArray[np.float32]], layer: int) -> Any:
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        kept[layer] = output.float().cpu().numpy()
-
-    return keep
 
 
 def _boxes(rows: NDArray[np.float32]) -> Boxes:
