@@ -42,6 +42,8 @@ class HeadGrid(BaseModel):
     def _whole(self) -> Self:
         if len(self._bytes()) != self.rows * self.columns:
             raise ValueError(f"a grid of {self.rows} x {self.columns} has {len(self._bytes())} values")
+        if self.box[0] >= self.box[2] or self.box[1] >= self.box[3]:
+            raise ValueError("the box has no area; give it as x1, y1, x2, y2")
         return self
 
     def _bytes(self) -> bytes:
@@ -60,7 +62,7 @@ class HeadGrid(BaseModel):
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """(rows, columns), 0..1."""
-        values = np.frombuffer(self._bytes(), np.uint8) / np.float32(255)
+        values = np.frombuffer(self._bytes(), np.uint8).astype(np.float32) / np.float32(255)
         return values.reshape(self.rows, self.columns)
 
 

@@ -1,13 +1,17 @@
 """How long each patch of a zone has been called damaged, through the traffic that hides it."""
 
+import base64
+import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.scene import BoxTuple, Point
+from services.analyzer.state import plain
 from shared.geometry import inside_polygon
 from shared.site import Zone
 

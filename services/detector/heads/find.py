@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from services.detector.heads.backbone import backbone_digest
 from services.detector.heads.file import HeadSpec, load_head
 from services.detector.heads.net import HeadNet
-from torch import nn
-
 from services.detector.weights import model_folders, version_of
 from shared.exceptions import ConfigError, ModelError
 from shared.telemetry.logs import logger
