@@ -80,7 +80,8 @@ class SmokeOrFog:
         if self._since is None or self._watch is None:
             return None
         now = scene.captured_at
-        opens = now - self._since >= self._watch.after_ns and self._watch.may_open(now)
+        lasted = self._smooth >= _OPENS and now - self._since >= self._watch.after_ns
+        opens = lasted and self._watch.may_open(now)
         view = part_of_picture(FOG, round(self._smooth, 4), _WHOLE, scene.aspect, now)
         return Claim(view, self._watch.zone.id, self._watch.severity, self._since, opens, members=())
 
