@@ -19,6 +19,7 @@ from shared.settings import Settings, load_settings
 from shared.sitefile import load_site
 from shared.store import Store
 from shared.telemetry.logs import configure_logs
+from training.commands import train
 
 app = typer.Typer(
     name="wayside",
@@ -27,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(train, name="train")
 
 SiteOption = Annotated[Path | None, typer.Option("--site", help="Site file (WAYSIDE_SITE).")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Weights by name or path (WAYSIDE_MODEL).")]

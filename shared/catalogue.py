@@ -1,6 +1,6 @@
 """The incident types that Wayside raises, with their defaults. One entry here, one file in analyzer/rules/.
 
-Class groups use the COCO names that the detector gives.
+Class groups hold the names of our own model (docs/training.md) and those of COCO.
 """
 
 from dataclasses import dataclass, field
@@ -10,18 +10,19 @@ ZoneKind = Literal["lane", "shoulder", "runway", "taxiway", "stand", "crossing",
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
-VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "train", "airplane", "boat"})
-ROAD_VEHICLES = VEHICLES - {"airplane", "boat"}
+AIRCRAFT = frozenset({"aircraft", "airplane"})
+ROAD_VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "train"})
+VEHICLES = ROAD_VEHICLES | AIRCRAFT | {"boat"}
 PERSONS = frozenset({"person"})
-ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
+ANIMALS = frozenset({"animal", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
 # Furniture of the street: it stands beside a lane all day, and a box that touches the zone is no obstacle.
-FIXTURES = frozenset({"traffic light", "stop sign", "fire hydrant", "parking meter"})
+FIXTURES = frozenset({"fixture", "traffic light", "stop sign", "fire hydrant", "parking meter"})
 # Which classes are counted on which kinds of zones; the other kinds are no ways that traffic runs along.
 COUNTED: dict[ZoneKind, frozenset[str]] = {
     "lane": ROAD_VEHICLES,
     "shoulder": ROAD_VEHICLES,
-    "runway": ROAD_VEHICLES | {"airplane"},
-    "taxiway": ROAD_VEHICLES | {"airplane"},
+    "runway": ROAD_VEHICLES | AIRCRAFT,
+    "taxiway": ROAD_VEHICLES | AIRCRAFT,
 }
 NOT_OBSTACLES = VEHICLES | PERSONS | ANIMALS | FIXTURES
 
@@ -80,8 +81,8 @@ CATALOGUE: dict[str, IncidentType] = {
             {"runway": ROAD_VEHICLES},
         ),
         # 20 s at rest: longer than the halt of an aircraft that waits for the marshaller.
-        IncidentType("stand-occupied", "info", {"stand": 20.0}, "Stand occupied", frozenset({"airplane"})),
-        IncidentType("stand-vacated", "info", {"stand": 20.0}, "Stand vacated", frozenset({"airplane"})),
+        IncidentType("stand-occupied", "info", {"stand": 20.0}, "Stand occupied", AIRCRAFT),
+        IncidentType("stand-vacated", "info", {"stand": 20.0}, "Stand vacated", AIRCRAFT),
         # 10 s at rest: a vehicle that only crosses the stand or gives way does not serve the aircraft.
         IncidentType("service-vehicle", "info", {"stand": 10.0}, "Service vehicle at stand", ROAD_VEHICLES),
     )

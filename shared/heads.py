@@ -15,7 +15,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # The heads and labels that rules know by name; a head of any other name is told and judged by nobody.
 VISIBILITY, CLEAR, FOG = "visibility", "clear", "fog-or-smoke"
-PAVEMENT, DAMAGE = "pavement", "damage"
+PAVEMENT, DAMAGE = "pavement", "damaged"
 # Columns and rows of a grid at most: a heat map for the eye needs no more, and the message stays at 1 KiB or so.
 MOST_COLUMNS, MOST_ROWS = 40, 24
 

@@ -25,12 +25,16 @@ class Settings(BaseSettings):
     cameras: str = Field("", description="producer: camera ids to serve, comma-separated; empty for all")
     run: str | None = Field(None, description="producer: run id that the frames carry; none when live")
 
-    model: str = Field("yolo11n-coco", description="detector: name or path of the weights")
+    model: str = Field("wayside-n", description="detector: name or path of the weights")
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     heads: str = Field(
         "auto",
         description="detector: heads by name or path, with commas between; auto: all *.safetensors in the folder heads "
         "of the folders of weights; empty for none",
+    )
+    trust_weights: bool = Field(
+        False,
+        description="detector: open .pt weights that hold more than layers; they can run any code of their author",
     )
     device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

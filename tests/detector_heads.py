@@ -16,7 +16,9 @@ def random_spec(kind: HeadKind, *, backbone: str = NO_BACKBONE, name: str | None
     fields: dict[str, object] = {
         "name": name or ("pavement" if kind == "patch" else "visibility"),
         "kind": kind,
-        "classes": ["intact", "damage"] if kind == "patch" else ["clear", "rain", "fog-or-smoke", "dark", "blurred"],
+        "classes": ["intact", "damaged"]
+        if kind == "patch"
+        else ["clear", "rain", "fog-or-smoke", "dark", "dirty-lens"],
         "layers": LAYERS,
         "channels": CHANNELS,
         "hidden": 16,

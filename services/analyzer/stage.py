@@ -12,6 +12,7 @@ from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.zones import ZoneMap
+from shared.catalogue import AIRCRAFT
 from shared.clock import NS, to_ns
 from shared.messages import DetectedObject, Detections, Incident, LaneStats, TrackedObject, Tracks
 from shared.site import Camera, Ground, Site
@@ -25,7 +26,6 @@ _GAP_RESET_NS = 30 * NS
 # A box of more than this share of the picture is the road itself, now and then taken for a train by the detector; a
 # lorry right before the camera has a third. An aircraft on its stand may well fill the picture.
 _SCENERY = 0.5
-_LARGE = frozenset({"airplane"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class CameraAnalyzer:
 
     def _look(self, detections: Detections) -> tuple[Scene, Tracks]:
         now = detections.frame.captured_at
-        objects = [item for item in detections.objects if box_area(item.box) <= _SCENERY or item.label in _LARGE]
+        objects = [item for item in detections.objects if box_area(item.box) <= _SCENERY or item.label in AIRCRAFT]
         matches = self._tracker.update(objects, detections.width, detections.height, now / NS)
         pairs = [(item, match) for item, match in zip(objects, matches, strict=True) if match]
         aspect = detections.width / detections.height

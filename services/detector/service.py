@@ -38,6 +38,7 @@ def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
         threads=settings.threads,
         precision=settings.precision,
         heads=find_heads(settings.heads, settings.models),
+        trusted=settings.trust_weights,
     )
     return DetectorStage(backend, imgsz=settings.imgsz, cameras=cameras)
 

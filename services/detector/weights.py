@@ -23,7 +23,7 @@ def find_weights(name: str, extra: Path | None = None) -> Path:
     """The file of the named weights.
 
     Args:
-        name: a path to a .pt file, or a name such as `yolo11n-coco`.
+        name: a path to a .safetensors or .pt file, or a name such as `wayside-n`.
         extra: `$WAYSIDE_MODELS`.
 
     Raises:
@@ -35,12 +35,13 @@ def find_weights(name: str, extra: Path | None = None) -> Path:
             return path
         if path.parent != Path():
             raise ModelError(f"{name}: no such weights file")
-    file = name if Path(name).suffix else f"{name}.pt"
+    files = [name] if Path(name).suffix else [f"{name}.safetensors", f"{name}.pt"]
     folders = model_folders(extra)
     for folder in folders:
-        if (folder / file).is_file():
-            return folder / file
-    return _download(name, file, folders)
+        for file in files:
+            if (folder / file).is_file():
+                return folder / file
+    return _download(name, files[-1], folders)
 
 
 def _download(name: str, file: str, folders: list[Path]) -> Path:
@@ -71,7 +72,7 @@ def _download(name: str, file: str, folders: list[Path]) -> Path:
 
 
 def version_of(weights: Path) -> str:
-    """Name and first 8 digits of the SHA-256 of the weights, such as `yolo11n-coco@1a2b3c4d`."""
+    """Name and first 8 digits of the SHA-256 of the weights, such as `wayside-n@1a2b3c4d`."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{weights.stem}@{digest[:8]}"

@@ -4,7 +4,7 @@ import numpy as np
 
 from shared.heads import CLEAR, DAMAGE, FOG, PAVEMENT, VISIBILITY, WHOLE, Box, HeadGrid, HeadResult
 
-LABELS = (CLEAR, "rain", FOG, "dark", "blurred")
+LABELS = (CLEAR, "rain", FOG, "dark", "dirty-lens")
 ROWS, COLUMNS = 12, 20
 
 

@@ -43,7 +43,7 @@ def test_each_picture_gets_one_answer_per_head() -> None:
     for result in (pavement, visibility):
         assert sum(result.probabilities.values()) == pytest.approx(1.0, abs=3e-4)
         assert result.score == result.probabilities[result.label]
-    assert list(visibility.probabilities) == ["clear", "rain", "fog-or-smoke", "dark", "blurred"]
+    assert list(visibility.probabilities) == ["clear", "rain", "fog-or-smoke", "dark", "dirty-lens"]
 
 
 def test_the_grid_covers_the_picture_but_for_the_cells_that_the_padding_cuts() -> None:
@@ -53,7 +53,7 @@ def test_the_grid_covers_the_picture_but_for_the_cells_that_the_padding_cuts() -
     # 12 px of padding above and below: whole cells of 16 px from 16 to 368, answers every 4 cells of 8 px.
     assert (grid.rows, grid.columns) == (11, 20)
     assert grid.box == pytest.approx((0.0, 4 / 360, 1.0, 356 / 360), abs=1e-5)
-    assert pavement.probabilities["damage"] == pytest.approx(float(grid.probabilities.max()), abs=1 / 255)
+    assert pavement.probabilities["damaged"] == pytest.approx(float(grid.probabilities.max()), abs=1 / 255)
 
 
 @given(st.integers(16, 4000), st.integers(16, 4000))
@@ -113,7 +113,7 @@ def test_a_large_input_gives_a_coarse_grid_that_keeps_the_worst_patches() -> Non
     assert grid is not None
     assert grid.rows <= MOST_ROWS
     assert grid.columns <= MOST_COLUMNS
-    assert fine.probabilities["damage"] == pytest.approx(float(grid.probabilities.max()), abs=1 / 255)
+    assert fine.probabilities["damaged"] == pytest.approx(float(grid.probabilities.max()), abs=1 / 255)
     assert len(fine.model_dump_json()) < 2000
     # The worst of all patches is still there: nothing is averaged away.
     net = random_head("patch", window=2, step=2).net
@@ -123,7 +123,7 @@ def test_a_large_input_gives_a_coarse_grid_that_keeps_the_worst_patches() -> Non
     assert float(grid.probabilities.max()) == pytest.approx(float(net.probabilities(cut)[0, 1].max()), abs=1 / 255)
 
 
-@pytest.mark.parametrize(("threshold", "label"), [(0.99, "intact"), (0.01, "damage")])
+@pytest.mark.parametrize(("threshold", "label"), [(0.99, "intact"), (0.01, "damaged")])
 def test_the_heads_own_threshold_decides_its_label(threshold: float, label: str) -> None:
     ((pavement, _),) = ask(maps(WIDE.shape, 1), [WIDE], threshold=threshold)
     assert pavement.label == label
@@ -145,7 +145,7 @@ def test_without_heads_every_picture_has_no_answers() -> None:
 )
 def test_a_grid_that_is_none_is_refused(changes: dict[str, object], text: str) -> None:
     grid = HeadGrid.of(np.array([[0.1, 0.9]], np.float32), threshold=0.5).model_dump()
-    head = {"name": "pavement", "version": "p@0", "label": "damage", "score": 0.9, "probabilities": {"damage": 0.9}}
+    head = {"name": "pavement", "version": "p@0", "label": "damaged", "score": 0.9, "probabilities": {"damaged": 0.9}}
     frame = {"topic": "frames", "partition": 0, "offset": 0, "captured_at": 0}
     message = {"camera": "c", "seq": 0, "frame": frame, "width": 2, "height": 1, "model": "m", "objects": []}
     whole = message | {"heads": [head | {"grid": grid}]}

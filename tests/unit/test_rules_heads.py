@@ -133,7 +133,7 @@ def test_damage_opens_after_a_minute_in_view_with_the_box_around_it() -> None:
     changes = hear(lambda t: [pavement(*HOLE)] if t >= 5 else [pavement()], 0, 100)
     assert summary(changes) == [("pavement-damage", "opened")]
     (opened,) = changes
-    assert (opened.zone, opened.label, opened.severity, opened.track_ids) == ("lane-1", "damage", "warning", [])
+    assert (opened.zone, opened.label, opened.severity, opened.track_ids) == ("lane-1", "damaged", "warning", [])
     assert opened.box == pytest.approx((0.25, 8 / 12, 0.35, 10 / 12), abs=1e-4)
     assert seconds(opened.started_at) == pytest.approx(5.0, abs=1.0)
     assert seconds(opened.detected_at - opened.started_at) == pytest.approx(60.0, abs=1.1)

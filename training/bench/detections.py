@@ -37,45 +37,55 @@ def code_digest() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A scene's detections per frame: with Wayside's close-ups, and of the whole pictures alone."""
+class Look:
+    """Who looks at the scenes: a model, with Wayside's close-ups or at the whole pictures alone."""
 
-    closer: list[Detections]
-    whole: list[Detections]
+    backend: Backend
+    closer: bool
 
 
 def detect_all(
-    backend: Backend, imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
-) -> dict[Request, Seen]:
-    """Boxes of every scene; one scene per core at a time."""
+    looks: Sequence[Look], imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
+) -> dict[Request, list[list[Detections]]]:
+    """Boxes of every scene as each of `looks` sees it; one scene per core at a time.
+
+    Kept per model: with another one for Wayside, the baseline's boxes need not be found again.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    version = f"{code_digest()} {backend.version} {imgsz} {FPS}"
-    lock = threading.Lock()
+    code, lock = code_digest(), threading.Lock()
 
-    def one(request: Request) -> tuple[Request, Seen]:
-        key = hashlib.sha256(f"{version} {request}".encode()).hexdigest()[:32]
-        file = folder / f"{key}.json.gz"
-        if not file.is_file():
+    def one(request: Request) -> tuple[Request, list[list[Detections]]]:
+        files = [folder / f"{_key(code, look, imgsz, request)}.json.gz" for look in looks]
+        wanting = [index for index, file in enumerate(files) if not file.is_file()]
+        if wanting:
             with lock:  # cut-outs and clips are built once, not by each thread
                 scene = compose(*request)
-            site = scene.place.site(scene.id, FPS)
-            stage = DetectorStage(backend, imgsz=imgsz, cameras=site.cameras)
-            found = [
-                [item.model_dump(mode="json", by_alias=True) for item in pair]
-                for pair in _detect(stage, scene_frames(scene))
-            ]
-            stage.close()
-            part = file.with_suffix(".part")
-            part.write_bytes(gzip.compress(json.dumps(found).encode(), 1))
-            part.replace(file)  # an interrupted run leaves no half file
-        rows = json.loads(gzip.decompress(file.read_bytes()))
+            found = _detect([looks[index] for index in wanting], scene, imgsz)
+            for index, rows in zip(wanting, found, strict=True):
+                _write(files[index], rows)
         on_scene()
-        closer, whole = ([Detections.model_validate(pair[side]) for pair in rows] for side in (0, 1))
-        return request, Seen(closer, whole)
+        return request, [_read(file) for file in files]
 
+    backend = looks[0].backend
     with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
         return dict(pool.map(one, requests))
+
+
+def _key(code: str, look: Look, imgsz: int, request: Request) -> str:
+    text = f"{code} {look.backend.version} {look.closer} {imgsz} {FPS} {request}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _write(file: Path, rows: Sequence[Detections]) -> None:
+    part = file.with_suffix(".part")
+    text = json.dumps([item.model_dump(mode="json", by_alias=True) for item in rows])
+    part.write_bytes(gzip.compress(text.encode(), 1))
+    part.replace(file)  # an interrupted run leaves no half file
+
+
+def _read(file: Path) -> list[Detections]:
+    return [Detections.model_validate(row) for row in json.loads(gzip.decompress(file.read_bytes()))]
 
 
 def scene_frames(scene: Scene) -> Iterator[Frame]:
@@ -85,13 +95,19 @@ def scene_frames(scene: Scene) -> Iterator[Frame]:
         yield Frame(scene.id, index, index * NS // FPS, picture.shape[1], picture.shape[0], jpeg)
 
 
-def _detect(stage: DetectorStage, items: Iterator[Frame]) -> Iterator[tuple[Detections, Detections]]:
-    for group in _groups(items):
-        decoded = [stage.decode(frame) for frame in group]
-        whole = stage.see(decoded)
-        for item, *found in zip(decoded, stage.look_closer(decoded, whole), whole, strict=True):
-            ref = FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
-            yield stage.describe(item, ref, found[0]), stage.describe(item, ref, found[1])
+def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detections]]:
+    cameras = scene.place.site(scene.id, FPS).cameras
+    stages = [DetectorStage(look.backend, imgsz=imgsz, cameras=cameras) for look in looks]
+    found: list[list[Detections]] = [[] for _ in looks]
+    for group in _groups(scene_frames(scene)):
+        decoded = [stages[0].decode(frame) for frame in group]
+        refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
+        for look, stage, own in zip(looks, stages, found, strict=True):
+            seen = stage.infer(decoded) if look.closer else stage.see(decoded)
+            own += [stage.describe(*row) for row in zip(decoded, refs, seen, strict=True)]
+    for stage in stages:
+        stage.close()
+    return found
 
 
 def _groups(items: Iterator[Frame]) -> Iterator[list[Frame]]:

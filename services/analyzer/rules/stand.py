@@ -22,6 +22,7 @@ from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.state import plain
+from shared.catalogue import AIRCRAFT
 from shared.clock import NS, incident_id
 from shared.messages import Incident
 
@@ -118,7 +119,7 @@ class ServiceVehicle(RestingRule):
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
         for track in scene.tracks:
-            if track.label == "airplane" and scene.captured_at - track.rest_since >= NS:
+            if track.label in AIRCRAFT and scene.captured_at - track.rest_since >= NS:
                 for zone in track.zones:
                     if zone.id in self._watches:
                         self._aircraft[zone.id] = scene.captured_at

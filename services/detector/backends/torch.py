@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, box_convert
-from ultralytics.models import YOLO
 from ultralytics.nn.modules import Detect
 from ultralytics.utils.tal import make_anchors
 
 from services.detector.backends.base import Boxes, Inner, Output
+from services.detector.backends.network import load_network
 from services.detector.backends.taps import Taps
 from services.detector.heads.find import Head, fitting
 from services.detector.heads.panel import Panel
 from services.detector.weights import version_of
-from shared.exceptions import ConfigError, ModelError
+from shared.exceptions import ConfigError
 
 # Ultralytics's defaults.
 _NMS_IOU = 0.7
@@ -64,6 +64,8 @@ class TorchBackend:
         precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
         heads: versions of the heads that run, in the order of their answers.
 
+    `trusted` weights may bring code of their own; see `load_network`.
+
     Raises:
         ModelError: the weights cannot be loaded, or are no detection model.
         ConfigError: no such device, a precision that it does not have, or a named head that does not fit the weights.
@@ -77,6 +79,7 @@ class TorchBackend:
         min_score: float = 0.1,
         threads: int | None = None,
         precision: str = "auto",
+        trusted: bool = False,
         heads: Sequence[Head] = (),
     ) -> None:
         self.device = pick_device(device)
@@ -90,14 +93,11 @@ class TorchBackend:
         self.precision = str(self._kind).removeprefix("torch.")
         self._min_score = min_score
         self._local = threading.local()
-        try:
-            model: Any = YOLO(str(weights), task="detect").model
-            if getattr(model.model[-1], "end2end", False):
-                model.model[-1].end2end = False  # of a dual head the half that gives every anchor, as `_select` needs
-            heads = fitting(heads, model, weights.stem) if heads else ()
-            network: Any = model.fuse(verbose=False).eval()
-        except (RuntimeError, OSError, EOFError, AttributeError, TypeError, KeyError, ModuleNotFoundError) as error:
-            raise ModelError(f"{weights}: cannot be loaded as YOLO weights: {str(error).splitlines()[0]}") from None
+        model = load_network(weights, trusted=trusted)
+        if getattr(model.model[-1], "end2end", False):
+            model.model[-1].end2end = False  # of a dual head the half that gives every anchor, as `_select` needs
+        heads = fitting(heads, model, weights.stem) if heads else ()
+        network: Any = model.fuse(verbose=False).eval()
         network.requires_grad_(False)
         if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             _use_onednn(network)

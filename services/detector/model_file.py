@@ -1,0 +1,127 @@
+"""Detector weights in a file that holds numbers and text only (safetensors), and YOLO's pickles without their code."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from ultralytics.nn.tasks import DetectionModel
+
+from shared.exceptions import ModelError
+
+_KEY = "wayside"
+
+
+class ModelSpec(BaseModel):
+    """What stands beside the numbers: enough to build the network again and to know where it comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    schema_: Literal["wayside.model/1"] = Field("wayside.model/1", alias="schema")
+    name: str
+    architecture: dict[str, Any] = Field(description="Ultralytics's description of the layers")
+    classes: list[str]
+    start: str = Field(description="weights that training began from, with digest")
+    command: str = Field(description="what made this file")
+    tensors_sha256: str
+
+
+def with_classes(network: Any, names: Sequence[str]) -> None:
+    """Give the network a fresh last row per class; its layers keep the width that the old number of classes gave."""
+    head: Any = network.model[-1]
+    for branch in head.cv3:
+        old = branch[-1]
+        branch[-1] = nn.Conv2d(old.in_channels, len(names), 1)
+    head.nc, head.no = len(names), len(names) + 4 * head.reg_max
+    network.nc = len(names)
+    network.names = dict(enumerate(names))
+
+
+def save_model(
+    path: Path, tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], *, name: str, classes: Sequence[str],
+    start: str, command: str,
+) -> ModelSpec:  # fmt: skip
+    """Write weights in half precision with their spec.
+
+    Args:
+        tensors: the unfused network's state.
+        architecture: `network.yaml` of the network that `with_classes` was given.
+    """
+    kept = {key: _compact(value) for key, value in tensors.items()}
+    described = {key: value for key, value in architecture.items() if key != "yaml_file"}
+    spec = ModelSpec(
+        name=name, architecture=described, classes=list(classes), start=start, command=command,
+        tensors_sha256=_digest(kept),
+    )  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file(kept, part, {_KEY: spec.model_dump_json(by_alias=True)})
+    part.replace(path)
+    return spec
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The spec of a file that `save_model` wrote.
+
+    Raises:
+        ModelError: no such file, or not one of ours.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+        if text is None:
+            raise ModelError(
+                f"{path}: no model of Wayside: its metadata have no {_KEY!r}; `wayside train detector` makes one"
+            )
+        return ModelSpec.model_validate_json(text)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{path}: metadata {where}: {first['msg']}; was it made by a newer Wayside?") from None
+
+
+def load_model(path: Path) -> DetectionModel:
+    """The unfused network in float32, in evaluation mode.
+
+    Raises:
+        ModelError: damaged, or the numbers do not fit the architecture.
+    """
+    spec = read_spec(path)
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
+    if _digest(tensors) != spec.tensors_sha256:
+        raise ModelError(f"{path}: the numbers do not match their checksum; copy the file anew")
+    try:
+        network = DetectionModel(dict(spec.architecture), verbose=False)  # type: ignore[no-untyped-call]
+        with_classes(network, spec.classes)
+        network.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+        )
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: does not fit its architecture: {str(error).splitlines()[0]}") from None
+    return network.eval()
+
+
+def _compact(tensor: Tensor) -> Tensor:
+    kept = tensor.detach().cpu()
+    return (kept.half() if kept.is_floating_point() else kept).contiguous().clone()
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        digest.update(json.dumps([key, str(value.dtype), list(value.shape)]).encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,94 @@
+"""`wayside train detector` as a user runs it: killed, run again, and its model in the detector."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from services.detector.backends.torch import TorchBackend
+from services.detector.model_file import read_spec
+from training.detector.classes import NAMES
+
+PICTURES = 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Bright squares on grey, as cones, and one corrupt picture."""
+    own = tmp_path / "own"
+    (own / "images").mkdir(parents=True)
+    (own / "labels").mkdir()
+    (own / "data.yaml").write_text("names: [cone]\n")
+    random = np.random.default_rng(1)
+    for number in range(PICTURES):
+        picture = random.integers(80, 120, (160, 160, 3), np.uint8)
+        x, y = random.integers(20, 110, 2).tolist()
+        cv2.rectangle(picture, (x, y), (x + 30, y + 30), (30, 120, 240), -1)
+        cv2.imwrite(str(own / "images" / f"{number}.jpg"), picture)
+        label = f"0 {(x + 15) / 160} {(y + 15) / 160} {30 / 160} {30 / 160}\n"
+        (own / "labels" / f"{number}.txt").write_text(label)
+    (own / "images" / "corrupt.jpg").write_bytes(b"no picture")
+    return own
+
+
+def command(folder: Path, shared_dir: Path, tmp_path: Path, epochs: int) -> list[str]:
+    start = shared_dir / "models" / "yolo11n-coco.pt"
+    return [
+        sys.executable, "-m", "services.cli", "train", "detector", "--name", "squares", "--data", str(folder),
+        "--start", str(start), "--epochs", str(epochs), "--batch", "8", "--imgsz", "160", "--lr", "0.002",
+        "--repeat", "2", "--out", str(tmp_path / "models"), "--work", str(tmp_path / "work"),
+    ]  # fmt: skip
+
+
+@pytest.mark.shared
+def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
+    folder: Path, shared_dir: Path, tmp_path: Path
+) -> None:
+    arguments, last = command(folder, shared_dir, tmp_path, 5), tmp_path / "work" / "weights" / "last.pt"
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as first:
+        deadline = time.monotonic() + 120
+        while not last.is_file() and first.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        os.killpg(first.pid, signal.SIGKILL)
+    assert last.is_file(), "the training did not come to its first checkpoint"
+    assert not (tmp_path / "work" / "finished").exists()
+    second = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
+    told = second.stdout + second.stderr
+    assert second.returncode == 0, told
+    assert "epoch 1 of 5" not in told, "it began anew"
+    assert "epoch 5 of 5" in told
+    backend = TorchBackend(tmp_path / "models" / "squares.safetensors", device="cpu", threads=1)
+    assert backend.labels == list(NAMES)
+    picture = np.full((160, 160, 3), 100, np.uint8)
+    picture[60:90, 60:90] = (240, 120, 30)
+    boxes = backend.forward(picture[None]).boxes[0]
+    assert NAMES[boxes.classes[0]] == "cone"
+    assert np.abs(boxes.xyxy[0] - [60, 60, 90, 90]).max() < 6
+    card = (tmp_path / "models" / "squares.md").read_text()
+    assert "cone, mAP50-95" in card
+    assert read_spec(tmp_path / "models" / "squares.safetensors").command in card
+
+
+@pytest.mark.shared
+def test_another_training_in_the_same_folder_and_a_bad_folder_end_with_one_line(
+    folder: Path, shared_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "options.json").write_text("{}")
+    result = subprocess.run(command(folder, shared_dir, tmp_path, 1), capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith("holds a training with other options; give another --work or delete it")
+    for file in (folder / "images").iterdir():
+        file.write_bytes(b"no picture")
+    (tmp_path / "work" / "options.json").unlink()
+    result = subprocess.run(command(folder, shared_dir, tmp_path, 1), capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "0.jpg: cannot be decoded" in result.stderr
+    assert result.stderr.strip().splitlines()[-1].startswith("wayside: ")

@@ -1,0 +1,120 @@
+"""The pictures that a detector trains on: own folders in our classes, and drawn roads, as Ultralytics reads them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+from rich.progress import track
+
+from training.data.auto_cutouts import Labelled, cut_all
+from training.data.coco_split import held_out
+from training.data.problems import Problems
+from training.data.roadside import Roadside
+from training.data.yolo_folder import LabelledPicture, read_folder
+from training.detector.classes import NAMES, own_class
+
+_COCO_DIGITS = 12
+# One drawn frame and one own picture in so many judge the training while it runs.
+_VALIDATED = 12
+_OWN_VALIDATED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a detector is trained on.
+
+    Attributes:
+        folders: YOLO folders.
+        staged: drawn frames.
+        repeat: how often own pictures are shown per epoch.
+        seed: of the drawn frames.
+    """
+
+    folders: tuple[Path, ...]
+    staged: int
+    repeat: int
+    seed: int
+
+
+def is_held_out(path: Path) -> bool:
+    """Pictures that no training sees: COCO's by `coco_split`, of others one in five by the digest of the name."""
+    stem = path.stem
+    if len(stem) == _COCO_DIGITS and stem.isdigit():
+        return held_out(int(stem))
+    return hashlib.sha256(stem.encode()).digest()[0] % 5 == 0
+
+
+def read_all(folders: Sequence[Path], names: Sequence[str], problems: Problems) -> list[LabelledPicture]:
+    """Every labelled picture of all folders, in our classes."""
+    return [
+        LabelledPicture(item.path, [own_class(name) for name in item.classes], item.boxes)
+        for folder in folders
+        for item in read_folder(folder, names, problems)
+    ]
+
+
+def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Problems) -> Path:
+    """Write pictures, labels and lists below `out`; nothing held out is among them.
+
+    Returns:
+        the dataset's YAML file for Ultralytics.
+    """
+    seen = [item for item in read_all(recipe.folders, names, problems) if not is_held_out(item.path)]
+    if recipe.folders and not seen:
+        problems.stop("every picture is held out for evaluation; give more pictures")
+    out = out.resolve()
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    (out / "labels").mkdir(exist_ok=True)
+    training: list[Path] = []
+    judging: list[Path] = []
+    for number, item in enumerate(seen):
+        target = out / "images" / f"own-{number:06d}{item.path.suffix.lower()}"
+        target.unlink(missing_ok=True)
+        target.symlink_to(item.path.resolve())
+        _write_labels(target, item.classes, item.boxes)
+        if number % _OWN_VALIDATED == 0 and len(seen) > _OWN_VALIDATED:
+            judging.append(target)
+        else:
+            training += [target] * recipe.repeat
+    drawn = _draw(recipe, seen, out)
+    judging += drawn[::_VALIDATED]
+    training += [path for index, path in enumerate(drawn) if index % _VALIDATED]
+    if not training:
+        problems.stop("nothing to train on; give --data FOLDER or --staged COUNT")
+    judging = judging or training[:1]
+    for name, paths in (("train", training), ("val", judging)):
+        (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))
+    file = out / "data.yaml"
+    lists = {"train": "train.txt", "val": "val.txt"}
+    file.write_text(yaml.safe_dump({"path": str(out), **lists, "names": dict(enumerate(NAMES))}))
+    return file
+
+
+def _draw(recipe: Recipe, seen: Sequence[LabelledPicture], out: Path) -> list[Path]:
+    if not recipe.staged:
+        return []
+    cutouts: list[Labelled] = list(cut_all([(item.path, item.objects) for item in seen]))
+    roadside = Roadside(cutouts, recipe.seed)
+    paths = []
+    for number in track(range(recipe.staged), "drawing frames", transient=True):
+        picture, labels, quality = roadside.frame()
+        path = out / "images" / f"drawn-{number:06d}.jpg"
+        cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        height, width = picture.shape[:2]
+        _write_labels(path, labels.classes, labels.boxes / [width, height, width, height])
+        paths.append(path)
+    return paths
+
+
+def _write_labels(picture: Path, classes: Sequence[str], boxes: np.ndarray) -> None:
+    middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    lines = [
+        f"{NAMES.index(name)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
+        for name, (x, y), (w, h) in zip(classes, middle, size, strict=True)
+    ]
+    file = picture.parent.parent / "labels" / f"{picture.stem}.txt"
+    file.write_text("".join(lines))

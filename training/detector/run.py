@@ -1,0 +1,136 @@
+"""One training of a detector, from the data to a model file; a killed one goes on where it was."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from ultralytics.nn.tasks import load_checkpoint
+from ultralytics.utils import LOGGER
+
+from services.detector.backends.network import load_network
+from services.detector.model_file import save_model
+from services.detector.weights import version_of
+from shared.exceptions import ConfigError
+from training.data.problems import Problems
+from training.detector.classes import NAMES
+from training.detector.dataset import Recipe, write_dataset
+from training.detector.regroup import between, regrouped
+from training.detector.trainer import DetectorTrainer
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a detector is trained.
+
+    Attributes:
+        epochs: at most; it ends earlier after `patience` epochs without a better result.
+        freeze: so many first layers keep their weights; heads that share them stay valid.
+        lr: of AdamW after the warm-up; falls along a cosine to a twentieth.
+        keep: share of the old weights in the result, 0..1; see `between`.
+    """
+
+    epochs: int
+    patience: int
+    freeze: int
+    lr: float
+    batch: int
+    imgsz: int
+    keep: float
+    device: str
+    seed: int
+
+
+def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str) -> Path:
+    """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
+
+    Raises:
+        InputError: nothing to train on.
+        ConfigError: `folder` holds a training with other options.
+    """
+    console = Console(stderr=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    last = folder / "weights" / "last.pt"
+    _same_options(folder, name, start, recipe, schedule)
+    network = load_network(start)
+    names = [str(network.names[index]) for index in range(len(network.names))]
+    data = folder / "data" / "data.yaml"
+    if not (folder / "data" / "complete").is_file():
+        problems = Problems()
+        write_dataset(recipe, names, folder / "data", problems)
+        problems.tell(console)
+        (folder / "data" / "complete").touch()
+    if not (folder / "finished").is_file():
+        _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
+        (folder / "finished").touch()
+    tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
+    first = regrouped(load_network(start))
+    target = out / f"{name}.safetensors"
+    save_model(
+        target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, classes=NAMES,
+        start=version_of(start), command=command,
+    )  # fmt: skip
+    return target
+
+
+def _same_options(folder: Path, name: str, start: Path, recipe: Recipe, schedule: Schedule) -> None:
+    """A training goes on only with the options that it began with; `keep` is applied at its end."""
+    options = {"name": name, "start": version_of(start), **asdict(recipe), **asdict(schedule)}
+    options.pop("keep")
+    options["folders"] = [str(item.resolve()) for item in recipe.folders]
+    text, file = json.dumps(options, indent=1), folder / "options.json"
+    if file.is_file() and file.read_text() != text:
+        raise ConfigError(f"{folder}: holds a training with other options; give another --work or delete it")
+    file.write_text(text)
+
+
+def _fit(
+    start: Path, network: Any, data: Path, schedule: Schedule, folder: Path, last: Path | None,
+    console: Console,
+) -> None:  # fmt: skip
+    LOGGER.setLevel(logging.WARNING)
+    checkpoint = folder / "start.pt"
+    if last is None:
+        torch.save({"model": network, "train_args": {}, "epoch": -1}, checkpoint)  # the trainer reads pickles only
+    options: dict[str, Any] = {
+        "model": str(last or checkpoint), "data": str(data), "epochs": schedule.epochs, "patience": schedule.patience,
+        "freeze": schedule.freeze, "optimizer": "AdamW", "lr0": schedule.lr, "lrf": 0.05, "cos_lr": True,
+        "warmup_epochs": 0.5, "warmup_bias_lr": schedule.lr, "batch": schedule.batch, "nbs": schedule.batch,
+        "imgsz": schedule.imgsz, "device": schedule.device, "seed": schedule.seed, "workers": 1, "plots": False,
+        "verbose": False, "project": str(folder.parent.resolve()), "name": folder.name, "exist_ok": True,
+        "amp": schedule.device != "cpu", "resume": str(last) if last else False,
+        # A fixed camera: nothing is turned or seen from elsewhere, light and distance change a lot.
+        "mosaic": 0.8, "close_mosaic": 1, "scale": 0.4, "translate": 0.1, "fliplr": 0.5, "flipud": 0.0, "hsv_h": 0.02,
+        "hsv_s": 0.6, "hsv_v": 0.5, "erasing": 0.0,
+    }  # fmt: skip
+    trainer = DetectorTrainer(overrides=options)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("training")
+        trainer.add_callback("on_train_epoch_start", lambda t: _begin(progress, task, t))
+        trainer.add_callback("on_train_batch_end", lambda _: progress.advance(task))
+        trainer.add_callback("on_fit_epoch_end", lambda t: _tell(console, t))
+        trainer.train()  # type: ignore[no-untyped-call]
+
+
+def _begin(progress: Progress, task: TaskID, trainer: Any) -> None:
+    text = f"epoch {trainer.epoch + 1} of {trainer.epochs}"
+    progress.update(task, description=text, completed=0, total=len(trainer.train_loader))
+
+
+def _tell(console: Console, trainer: Any) -> None:
+    if trainer.epoch >= trainer.epochs:
+        return  # the best epoch, judged again at the end
+    figures = trainer.metrics
+    losses = ", ".join(f"{name} {float(value):.3f}" for name, value in (trainer.tloss or {}).items())
+    console.print(
+        f"epoch {trainer.epoch + 1} of {trainer.epochs}: {losses}; "
+        f"mAP50 {figures.get('metrics/mAP50(B)', 0):.3f}, mAP50-95 {figures.get('metrics/mAP50-95(B)', 0):.3f}",
+        highlight=False,
+    )
