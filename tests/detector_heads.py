@@ -7,6 +7,7 @@ from services.detector.heads.find import Head
 from services.detector.heads.net import HeadKind, HeadNet
 
 NO_BACKBONE = "0" * 64
+_VISIBILITY = ["clear", "rain", "fog-or-smoke", "dark", "dirty-lens"]
 # Of YOLO11n: strides 8 and 16.
 LAYERS, CHANNELS = [4, 6], [128, 128]
 
@@ -23,7 +24,7 @@ def random_spec(kind: HeadKind, *, backbone: str = NO_BACKBONE, name: str | None
         "channels": CHANNELS,
         "hidden": 16,
         "backbone": backbone,
-        "stride": 8,
+        "stride": 16,
         "imgsz": 640,
         "data": DataCard(source="none", licence="none"),
         "created_by": "tests",

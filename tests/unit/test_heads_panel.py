@@ -50,7 +50,7 @@ def test_the_grid_covers_the_picture_but_for_the_cells_that_the_padding_cuts() -
     ((pavement, _),) = ask(maps(WIDE.shape, 1), [WIDE])
     grid = pavement.grid
     assert grid is not None
-    # 12 px of padding above and below: whole cells of 16 px from 16 to 368, answers every 4 cells of 8 px.
+    # 12 px of padding above and below: whole cells of 16 px from 16 to 368, answers every 2 cells of 16 px.
     assert (grid.rows, grid.columns) == (11, 20)
     assert grid.box == pytest.approx((0.0, 4 / 360, 1.0, 356 / 360), abs=1e-5)
     assert pavement.probabilities["damaged"] == pytest.approx(float(grid.probabilities.max()), abs=1 / 255)
@@ -123,7 +123,7 @@ def test_a_large_input_gives_a_coarse_grid_that_keeps_the_worst_patches() -> Non
     assert float(grid.probabilities.max()) == pytest.approx(float(net.probabilities(cut)[0, 1].max()), abs=1 / 255)
 
 
-@pytest.mark.parametrize(("threshold", "label"), [(0.99, "intact"), (0.01, "damaged")])
+@pytest.mark.parametrize(("threshold", "label"), [(0.9999, "intact"), (0.01, "damaged")])
 def test_the_heads_own_threshold_decides_its_label(threshold: float, label: str) -> None:
     ((pavement, _),) = ask(maps(WIDE.shape, 1), [WIDE], threshold=threshold)
     assert pavement.label == label

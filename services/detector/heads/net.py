@@ -133,7 +133,12 @@ def condense(kind: HeadKind, maps: Sequence[Tensor]) -> Tensor:
             factor = feature.shape[2] // height
             parts += [functional.avg_pool2d(feature, factor), functional.max_pool2d(feature, factor)]
         return torch.cat([*parts, maps[-1]], dim=1)
-    # The mean of squares less the squared mean: `Tensor.var` takes eight times as long on channels-last maps.
-    means = torch.cat([feature.mean((2, 3)) for feature in maps], dim=1).float()
-    squares = torch.cat([(feature * feature).mean((2, 3)) for feature in maps], dim=1).float()
+    # The mean of squares less the squared mean, both as products with a row of ones and in place: on channels-last maps
+    # `Tensor.var` takes twenty times as long, and sums of bfloat16 three times.
+    sums = []
+    for feature in maps:
+        cells = feature.permute(0, 2, 3, 1).flatten(1, 2).to(torch.float32, copy=True)
+        row = cells.new_full((1, 1, cells.shape[1]), 1 / cells.shape[1]).expand(len(cells), -1, -1)
+        sums.append((torch.bmm(row, cells)[:, 0], torch.bmm(row, cells.square_())[:, 0]))
+    means, squares = (torch.cat(parts, dim=1) for parts in zip(*sums, strict=True))
     return torch.cat([means, (squares - means * means).clamp_min(1e-12).sqrt()], dim=1)
