@@ -96,7 +96,7 @@ def test_a_group_of_pictures_at_once_as_on_a_gpu_gives_the_same_answers_but_for_
     panel = Panel(heads, CPU)
     features, inner = maps(WIDE.shape, 3), [WIDE.inner, (0, 2, 640, 380), WIDE.inner]
     one_by_one = panel.ask(features, WIDE.shape, inner)
-    panel._one_by_one = False
+    panel._exact = False
     grouped = panel.ask(features, WIDE.shape, inner)
     for a, b in zip(one_by_one, grouped, strict=True):
         for one, other in zip(a, b, strict=True):

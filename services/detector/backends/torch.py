@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import batched_nms, box_convert
 from ultralytics.nn.modules import Detect
 from ultralytics.utils.tal import make_anchors
 
 from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.backends.network import load_network
+from services.detector.backends.onednn import use_onednn
 from services.detector.backends.taps import Taps
 from services.detector.heads.find import Head, fitting
 from services.detector.heads.panel import Panel
@@ -27,20 +28,6 @@ _NMS_IOU = 0.7
 _MAX_BOXES = 300
 # Batch size times picture shape: a handful in practice.
 _MAX_INPUTS = 64
-
-
-class OneDnnConv2d(nn.Conv2d):
-    """A convolution that always runs in oneDNN.
-
-    PyTorch picks another algorithm for a batch of one with at most 20,480 input elements, so a frame's boxes
-    depended (by 0.001 px) on whether it shared its batch. Alerts must not depend on the neighbours.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """As `nn.Conv2d.forward`, for zero padding."""
-        padding = self.padding
-        assert not isinstance(padding, str)  # `_use_onednn` converts only numeric paddings
-        return torch.mkldnn_convolution(input, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 
 class ThreadSafeDetect(Detect):
@@ -100,7 +87,7 @@ class TorchBackend:
         network: Any = model.fuse(verbose=False).eval()
         network.requires_grad_(False)
         if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            _use_onednn(network)
+            use_onednn(network)
         if type(network.model[-1]) is Detect:
             network.model[-1].__class__ = ThreadSafeDetect
         # Pictures come with their channels last, and both oneDNN and the tensor cores are fastest so.
@@ -201,12 +188,6 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
     kind: torch.dtype = getattr(torch, name)
     return kind
-
-
-def _use_onednn(network: nn.Module) -> None:
-    for module in network.modules():
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
-            module.__class__ = OneDnnConv2d
 
 
 def _boxes(rows: NDArray[np.float32]) -> Boxes:

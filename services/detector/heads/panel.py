@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.detector.backends.base import Inner
+from services.detector.backends.onednn import use_onednn
 from services.detector.heads.find import Head
+from services.detector.heads.net import HeadNet
 from shared.heads import MOST_COLUMNS, MOST_ROWS, HeadGrid, HeadResult
 
 Part = tuple[int, int, int, int]
@@ -27,9 +29,12 @@ class Panel:
     def __init__(self, heads: Sequence[Head], device: torch.device) -> None:
         self._heads = [(head, head.net.to(device).eval()) for head in heads]
         self.layers = sorted({layer for head in heads for layer in head.spec.layers})
-        # On a CPU a picture's answer must not depend, in its last bits, on how many others share the batch, and one
-        # by one costs nothing there; a GPU would wait for each small kernel.
-        self._one_by_one = device.type == "cpu"
+        # On a CPU a picture's answer must not depend, in its last bits, on how many others share the batch. Pooling and
+        # oneDNN's convolutions (ADR 5) do not; a product of matrices may. A GPU would wait for each small kernel.
+        self._exact = device.type == "cpu"
+        if self._exact:
+            for _, net in self._heads:
+                use_onednn(net)
 
     @torch.inference_mode()
     def ask(
@@ -51,27 +56,33 @@ class Panel:
 
     def _groups(self, inner: Sequence[Inner]) -> list[tuple[Inner, list[int]]]:
         """Pictures that are cut alike and so can go together."""
-        if self._one_by_one:
-            return [(where, [index]) for index, where in enumerate(inner)]
         groups: defaultdict[Inner, list[int]] = defaultdict(list)
         for index, where in enumerate(inner):
             groups[where].append(index)
         return list(groups.items())
 
     def _answers(
-        self, head: Head, net: torch.nn.Module, maps: Mapping[int, Tensor], shape: tuple[int, int], inner: Inner,
+        self, head: Head, net: HeadNet, maps: Mapping[int, Tensor], shape: tuple[int, int], inner: Inner,
         pictures: list[int],
     ) -> list[HeadResult]:  # fmt: skip
         features = [maps[layer] for layer in head.spec.layers]
         part = seen_part(inner, shape, [feature.shape[2] for feature in features])
-        chosen = slice(pictures[0], pictures[0] + 1) if len(pictures) == 1 else pictures
-        cut = [_cut(feature[chosen], part, shape) for feature in features]
-        probabilities: Tensor = net.probabilities(cut)  # type: ignore[operator]
+        cut = [_cut(feature, part, shape) for feature in features]
+        if len(pictures) < len(features[0]):
+            cut = [feature[pictures] for feature in cut]
+        probabilities = self._probabilities(head, net, cut)
         if head.spec.kind == "image":
             return [_result(head, row) for row in probabilities.cpu().numpy()]
         box = _box(part, inner)
         patches = _coarse(probabilities).cpu().numpy()
         return [_patch_result(head, one, box) for one in patches]
+
+    def _probabilities(self, head: Head, net: HeadNet, maps: Sequence[Tensor]) -> Tensor:
+        if head.spec.kind == "image" and self._exact:
+            return torch.cat(
+                [net.probabilities([feature[row : row + 1] for feature in maps]) for row in range(len(maps[0]))]
+            )
+        return net.probabilities(maps)
 
 
 def seen_part(inner: Inner, shape: tuple[int, int], heights: Sequence[int]) -> Part:
