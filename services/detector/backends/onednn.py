@@ -14,7 +14,7 @@ class OneDnnConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """As `nn.Conv2d.forward`, for zero padding."""
         padding = self.padding
-        assert not isinstance(padding, str)  # `_use_onednn` converts only numeric paddings
+        assert not isinstance(padding, str)  # `use_onednn` converts only numeric paddings
         return torch.mkldnn_convolution(input, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 

@@ -86,7 +86,7 @@ class TorchBackend:
         heads = fitting(heads, model, weights.stem) if heads else ()
         network: Any = model.fuse(verbose=False).eval()
         network.requires_grad_(False)
-        if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        if self.device.type == "cpu":
             use_onednn(network)
         if type(network.model[-1]) is Detect:
             network.model[-1].__class__ = ThreadSafeDetect
