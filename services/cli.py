@@ -1,6 +1,5 @@
 """The `wayside` command; only wiring. Heavy imports (torch) happen inside the commands that need them."""
 
-import shlex
 import sys
 import threading
 import time
@@ -217,45 +216,6 @@ def evaluate(
     if wanting := run_eval(alerts, truth, json, _start_ns(start), gate):
         print(f"wayside: {'; '.join(wanting)}", file=sys.stderr)  # noqa: T201 (the gate's one line)
         raise typer.Exit(1)
-
-
-@train.command("head")
-def train_head(
-    name: Annotated[str, typer.Option("--name", help="Of the head: lower-case letters, digits, hyphens.")],
-    data: Annotated[list[Path], typer.Option("--data", help="One sub-folder of pictures per class; or CrackForest.")],
-    degrade: Annotated[
-        bool, typer.Option("--degrade", help="Make bad visibility from the pictures and clips of --data (repeatable).")
-    ] = False,
-    candidates: Annotated[
-        str, typer.Option("--candidates", help="Beside the head: convnet, resnet18…152, vgg16, or NAME=WEIGHTS.")
-    ] = "convnet,resnet18",
-    out: Annotated[Path, typer.Option("--out", help="Folder for the head, its card and the report.")] = Path(
-        "models/heads"
-    ),
-    schedule: Annotated[str, typer.Option("--schedule", help="one-cycle, cosine or step.")] = "one-cycle",
-    epochs: Annotated[int, typer.Option("--epochs", help="At most.", min=1)] = 25,
-    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate; else by a range test.")] = None,
-    balance: Annotated[bool, typer.Option("--balance/--no-balance", help="Weigh rare classes more.")] = True,
-    licence: Annotated[str, typer.Option("--licence", help="Of the pictures, for the card.")] = "not stated",
-    seed: Annotated[int, typer.Option("--seed")] = 0,
-    threads: Annotated[int, typer.Option("--threads", help="Cores to use.", min=1)] = 2,
-    model: ModelOption = None,
-    imgsz: ImgszOption = None,
-) -> None:
-    """A small classifier on the detector's features, compared with other networks in one report."""
-    settings = _settings(model=model, imgsz=imgsz)
-    if schedule not in ("one-cycle", "cosine", "step"):
-        raise ConfigError(f"--schedule {schedule!r}: one-cycle, cosine or step")
-    from training.heads.command import Request, run_request
-
-    run_request(
-        Request(
-            name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","), model=settings.model,
-            models=settings.models, imgsz=settings.imgsz, licence=licence, threads=threads,
-            command=shlex.join(["wayside", *sys.argv[1:]]),
-        ),
-        schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed,
-    )  # fmt: skip
 
 
 @app.command()

@@ -198,7 +198,7 @@ def test_wayside_run_writes_what_the_heads_say_and_refuses_a_head_that_does_not_
         (pictures / f"{item.frame.seq:03}.jpg").write_bytes(item.frame.jpeg)
     site = tmp_path / "site.yaml"
     site.write_text(yaml.safe_dump({"site": "s", "cameras": [{"id": "road", "source": str(pictures), "fps": 5}]}))
-    arguments = ["run", "--site", str(site), "--out", str(tmp_path / "out"), "--annotate"]
+    arguments = ["run", "--site", str(site), "--out", str(tmp_path / "out"), "--annotate", "--model", "yolo11n-coco"]
     environment = {**os.environ, "WAYSIDE_HEADS": str(path)}
     done = wayside(*arguments, env=environment)
     assert done.returncode == 0, done.stderr

@@ -38,3 +38,10 @@ def test_the_run_points_where_the_axis_points() -> None:
 def test_beyond_its_ends_a_zone_runs_as_at_the_end() -> None:
     line = Centreline(np.array([(0.4, 0.3), (0.5, 0.3), (0.6, 1.0), (0.5, 1.0)]), (0.0, 1.0))
     assert line.tangent((0.4, -5.0)) == line.tangent((0.45, 0.32))
+
+
+def test_a_bend_at_the_far_end_turns_the_run_there() -> None:
+    """In perspective a bend far away lies within a tenth of a lane's length."""
+    polygon = [(0.8, 0.3), (0.66, 0.36), (0.6, 0.5), (0.4, 1.0), (0.7, 1.0), (0.7, 0.5), (0.73, 0.37), (0.85, 0.3)]
+    line = Centreline(np.array(polygon), (-0.2, 0.7))
+    assert degrees(line.tangent((0.75, 0.33))) > degrees(line.tangent((0.58, 0.8))) + 20

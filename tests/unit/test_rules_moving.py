@@ -4,7 +4,8 @@ import pytest
 
 from shared.clock import NS
 from shared.messages import DetectedObject
-from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, play, still, summary, thing, travel
+from shared.site import Zone
+from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, make_site, play, still, summary, thing, travel
 
 
 def test_a_person_on_a_lane_opens_after_a_second() -> None:
@@ -140,3 +141,41 @@ def test_a_track_that_slips_back_in_a_queue_is_no_wrong_way_and_a_lone_car_that_
     behind, ahead = still("car", 0.35, 0.3), still("car", 0.35, 0.62)
     assert "wrong-way" not in {change.incident for change in play(8, slipping, behind, ahead)}
     assert "wrong-way" in {change.incident for change in play(8, slipping)}
+
+
+def test_a_track_that_slips_to_where_another_vehicle_stood_a_moment_ago_is_no_wrong_way() -> None:
+    """The vehicle behind is missed from the moment on at which the other one's track goes back to its place."""
+    slipping = lambda t: thing("car", 0.35, 0.6 - 0.05 * min(max(t - 4.0, 0.0), 2.0))  # noqa: E731
+    behind = still("car", 0.35, 0.5, end=4.6)
+    assert "wrong-way" not in {change.incident for change in play(5.8, slipping, behind)}
+    assert "wrong-way" in {change.incident for change in play(5.8, slipping)}
+
+
+def test_a_box_whose_lower_part_is_hidden_by_and_by_is_no_wrong_way() -> None:
+    """A lorry moves up before it: the upper edge stays where it was."""
+
+    def covered(t: float) -> DetectedObject:
+        height = 0.1 - 0.03 * min(max(t - 3.0, 0.0), 2.0)
+        return thing("car", 0.35, 0.4 + height, height=height)
+
+    assert "wrong-way" not in {change.incident for change in play(8, covered)}
+
+
+SLANTED = Zone(
+    id="slanted", kind="lane", polygon=[(0.55, 0.2), (0.95, 0.2), (0.5, 1.0), (0.1, 1.0)], direction=(-0.45, 0.8)
+)
+
+
+def test_a_car_that_pulls_over_on_a_lane_that_leads_aside_is_no_wrong_way() -> None:
+    """In the picture its shift along the rows has a part against the lane's run; on the road it goes across."""
+
+    def pulls_over(t: float) -> DetectedObject:
+        return thing("car", 0.5 + 0.02 * min(max(t - 3.0, 0.0), 3.0), 0.5)
+
+    def goes_back(t: float) -> DetectedObject:
+        way = min(max(t - 3.0, 0.0), 3.0)
+        return thing("car", 0.5 + 0.0112 * way, 0.5 - 0.02 * way)
+
+    site = make_site([SLANTED])
+    assert "wrong-way" not in {change.incident for change in play(8, pulls_over, stage=analyzer(site))}
+    assert "wrong-way" in {change.incident for change in play(8, goes_back, stage=analyzer(site))}

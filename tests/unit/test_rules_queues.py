@@ -2,9 +2,11 @@
 
 import pytest
 
+from services.analyzer.rules.standing import Stands
+from services.analyzer.scene import Scene, TrackView
 from services.analyzer.stage import CameraAnalyzer
 from shared.clock import NS
-from shared.messages import DetectedObject, Incident
+from shared.messages import DetectedObject, FrameRef, Incident
 from shared.site import Ground, Rule
 from tests.unit.analyzer_helpers import LANE, Mover, analyzer, make_site, play, still, stopping, summary, thing, travel
 
@@ -162,3 +164,32 @@ def test_a_queue_in_a_bend_is_one_queue() -> None:
     changes = play(40, *jam, stage=analyzer(make_site([curved])))
     assert of(changes, "stopped-vehicle") == []
     assert [change.change for change in of(changes, "congestion")] == ["opened"]
+
+
+def test_a_car_beyond_the_last_visible_one_of_a_queue_is_no_stopped_vehicle_for_half_a_minute() -> None:
+    """Two cars of its own lane are seen, too far apart for a row; the lane beside shows that it is a queue."""
+    seen = [still("car", 0.42, 0.95), still("car", 0.42, 0.45), still("car", 0.58, 0.9), still("car", 0.58, 0.6)]
+    opened = of(play(45, *seen), "stopped-vehicle")
+    assert opened
+    assert min(change.detected_at for change in opened) / NS == pytest.approx(30.0, abs=1.0)
+    alone = of(play(12, seen[1]), "stopped-vehicle")
+    assert alone[0].detected_at / NS == pytest.approx(10.0, abs=1.0)
+
+
+def test_a_car_that_drives_over_a_place_where_another_stood_does_not_stand_there() -> None:
+    """It takes the rest of the place along for a frame (motion.py), but drives on."""
+
+    def scene(velocity: tuple[float, float] | None) -> Scene:
+        track = TrackView(
+            track_id=1, label="car", score=0.8, box=(0.3, 0.5, 0.4, 0.6), ground=(0.62, 0.6), size=0.13, zones=(LANE,),
+            rest_since=0, settled_since=9 * NS, rest_score=0.8, rest_seen=1.0, velocity=velocity,
+        )  # fmt: skip
+        ref = FrameRef(topic="frames", partition=0, offset=1, captured_at=10 * NS)
+        return Scene("cam", None, 10 * NS, 16 / 9, "test@0", ref, (track,))
+
+    stands = Stands([LANE.id])
+    stands.update(scene((0.0, 1.1)))
+    stands.update(scene(None))
+    assert stands.seen(10 * NS) == []
+    stands.update(scene((0.0, 0.05)))
+    assert [stand.track_ids for stand in stands.seen(10 * NS)] == [[1]]

@@ -20,7 +20,7 @@ from training.data.problems import Problems
 from training.detector.classes import NAMES
 from training.detector.dataset import Recipe, write_dataset
 from training.detector.regroup import between, regrouped
-from training.detector.trainer import DetectorTrainer
+from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Schedule:
         freeze: so many first layers keep their weights; heads that share them stay valid.
         lr: of AdamW after the warm-up; falls along a cosine to a twentieth.
         keep: share of the old weights in the result, 0..1; see `between`.
+        teach: whether the old weights teach beside the labels; see `Teacher`.
     """
 
     epochs: int
@@ -41,6 +42,7 @@ class Schedule:
     batch: int
     imgsz: int
     keep: float
+    teach: bool
     device: str
     seed: int
 
@@ -107,6 +109,12 @@ def _fit(
         "mosaic": 0.8, "close_mosaic": 1, "scale": 0.4, "translate": 0.1, "fliplr": 0.5, "flipud": 0.0, "hsv_h": 0.02,
         "hsv_s": 0.6, "hsv_v": 0.5, "erasing": 0.0,
     }  # fmt: skip
+    teacher = (
+        load_network(start).to(_torch_device(schedule.device)).to(memory_format=torch.channels_last)
+        if schedule.teach
+        else None
+    )
+    QuickModel.teacher = Teacher(teacher) if teacher is not None else None
     trainer = DetectorTrainer(overrides=options)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
@@ -134,3 +142,8 @@ def _tell(console: Console, trainer: Any) -> None:
         f"mAP50 {figures.get('metrics/mAP50(B)', 0):.3f}, mAP50-95 {figures.get('metrics/mAP50-95(B)', 0):.3f}",
         highlight=False,
     )
+
+
+def _torch_device(name: str) -> str:
+    """Ultralytics calls the first GPU `0`."""
+    return f"cuda:{name}" if name.isdigit() else name

@@ -1,29 +1,84 @@
 """Ultralytics's training of a detector with our classes, in bfloat16 where the CPU multiplies such matrices itself."""
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
-from training.detector.classes import NAMES
+from training.detector.classes import NAMES, united_rows
 from training.detector.regroup import regrouped
+
+# How much agreement with the teacher counts beside the labels: classes, and the distributions of the boxes' sides.
+_SCORES, _SIDES = 2.0, 0.5
+
+
+class Teacher:
+    """The weights that training began from, which tell on every picture what they see there.
+
+    Labels of a few hundred pictures cannot say all that they know; what they see can (Li and Hoiem, "Learning without
+    forgetting", ECCV 2016). Where they see nothing they say nothing, so that new things can be learned.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self._network = network.eval().requires_grad_(False)
+        names = [str(network.names[index]) for index in range(len(network.names))]
+        self._rows = [torch.tensor(rows) for rows in united_rows(names)]
+
+    def loss(self, pictures: Tensor, scores: Tensor, sides: Tensor) -> Tensor:
+        """Disagreement per picture.
+
+        Args:
+            pictures: (N, 3, H, W) 0..1.
+            scores: (N, classes, anchors), the student's logits.
+            sides: (N, 4 * bins, anchors), logits of the distances from anchor to box.
+        """
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=_quick(pictures)):
+            seen = self._network(pictures)[1]
+        known = seen["scores"].float().sigmoid()
+        target = torch.stack(
+            [known[:, rows].amax(dim=1) if len(rows) else known.new_zeros(known[:, 0].shape) for rows in self._rows], 1
+        )
+        weight = target.amax(dim=1)
+        total = weight.sum().clamp(min=1.0)
+        classes = functional.binary_cross_entropy_with_logits(scores, target, reduction="none").sum(dim=1)
+        bins = sides.shape[1] // 4
+        old = seen["boxes"].float().unflatten(1, (4, bins)).softmax(dim=2)
+        new = sides.unflatten(1, (4, bins)).log_softmax(dim=2)  # type: ignore[no-untyped-call]
+        distance = -(old * new).sum(dim=2).mean(dim=1)
+        agreement: Tensor = (weight * (_SCORES * classes + _SIDES * distance)).sum() / total
+        return agreement
 
 
 class QuickModel(DetectionModel):
     """A detection model whose forward pass in training runs in bfloat16 on CPUs with AMX: three times as fast.
 
     The loss is computed in float32. (Ultralytics knows mixed precision on GPUs only.)
+
+    Attributes:
+        teacher: of the training that runs in this process; no part of the model.
     """
 
+    teacher: ClassVar[Teacher | None] = None
+
     def _predict_once(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        quick = self.training and x.device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-        if not quick:
+        if not self.training or not _quick(x):
             return super()._predict_once(x, *args, **kwargs)  # type: ignore[no-untyped-call]
         with torch.autocast("cpu", torch.bfloat16):
             return _float32(super()._predict_once(x, *args, **kwargs))  # type: ignore[no-untyped-call]
+
+    def loss(self, batch: dict[str, Any], preds: Any = None) -> Any:
+        """Ultralytics's loss, in training with the teacher's."""
+        preds = self.forward(batch["img"]) if preds is None else preds  # type: ignore[no-untyped-call]
+        loss, items = super().loss(batch, preds)  # type: ignore[no-untyped-call]
+        if self.training and QuickModel.teacher is not None:
+            kept = QuickModel.teacher.loss(batch["img"], preds["scores"], preds["boxes"])
+            loss = torch.cat([loss.reshape(-1), (kept * len(batch["img"])).reshape(1)])
+            items = {**items, "teacher_loss": kept.detach()}
+        return loss, items
 
 
 class DetectorTrainer(DetectionTrainer):
@@ -43,11 +98,24 @@ class DetectorTrainer(DetectionTrainer):
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
 
+    def _model_train(self) -> None:
+        """Batch norms keep the statistics of the start: those of drawn roads are far from those of photographs."""
+        super()._model_train()  # type: ignore[no-untyped-call]
+        model: Any = self.model
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
     def _setup_train(self) -> None:
         super()._setup_train()  # type: ignore[no-untyped-call]
         model: Any = self.model
         model.to(memory_format=torch.channels_last)
         torch.set_num_threads(len(os.sched_getaffinity(0)))  # Ultralytics leaves one core unused
+
+
+def _quick(pictures: Tensor) -> bool:
+    available: bool = torch.cpu._is_amx_tile_supported()
+    return available and pictures.device.type == "cpu"
 
 
 def _float32(value: Any) -> Any:

@@ -25,9 +25,9 @@ _REACH = 3.0
 _ACROSS = 1.0
 # So much free road must be in view before its head, sizes: more than the spacing of a queue that is seen from above.
 # With less it may be only the last visible car of a queue that leaves the picture.
-_FREE = 3.5
+FREE = 3.5
 # A neighbour counts as ahead from this many sizes on; beside each other nobody waits for the other.
-_AHEAD = 0.3
+AHEAD = 0.3
 # The learned direction follows the traffic over some 50 sightings, and is believed when they agree.
 _LEARN = 0.02
 _AGREE = 0.5
@@ -121,9 +121,9 @@ class Queues:
         for _ in range(len(tracks).bit_length()):
             row = (row.astype(np.float32) @ row.astype(np.float32)) > 0
         reach = ((polygon[None] - points[:, None]) @ axis) / sizes[:, None]
-        waits = (near & (along > _AHEAD)).any(axis=1) | (reach.max(axis=1) < _FREE)
+        waits = (near & (along > AHEAD)).any(axis=1) | (reach.max(axis=1) < FREE)
         if not known:  # either end may be the head
-            waits &= (near & (along < -_AHEAD)).any(axis=1) | (reach.min(axis=1) > -_FREE)
+            waits &= (near & (along < -AHEAD)).any(axis=1) | (reach.min(axis=1) > -FREE)
         result: list[bool] = (waits & (row.sum(axis=1) >= MIN_QUEUE)).tolist()
         return result
 

@@ -1,9 +1,9 @@
 """`stopped-vehicle`: a vehicle that has not moved for the zone's time (10 s on a lane, 30 s on a shoulder).
 
 On a lane it opens for whoever stands alone, for two after a crash, and for the head of a queue; those who wait
-behind are congestion (`queues.py`). Once the queue before it has gone, a vehicle has the zone's time to follow. On a
-shoulder the cars that stood there when the stream began are known (`parked.py`). An open incident holds through
-occlusion, in a queue too, and closes when the vehicle has driven on.
+behind are congestion (`queues.py`, and where a queue is seen only in part `jam.py`). Once the queue before it has
+gone, a vehicle has the zone's time to follow. On a shoulder the cars that stood there when the stream began are known
+(`parked.py`). An open incident holds through occlusion, in a queue too, and closes when the vehicle has driven on.
 """
 
 from typing import ClassVar
@@ -12,6 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.incidents import Claim
 from services.analyzer.rules.base import Watch, Watches
+from services.analyzer.rules.jam import Jam
 from services.analyzer.rules.parked import ParkedCars
 from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
@@ -24,7 +25,9 @@ _MIN_SCORE = 0.3
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
 
-_STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue]] = TypeAdapter(tuple[JsonValue, JsonValue, JsonValue])
+_STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue, JsonValue]] = TypeAdapter(
+    tuple[JsonValue, JsonValue, JsonValue, JsonValue]
+)
 
 
 class StoppedVehicle(RestingRule):
@@ -35,23 +38,26 @@ class StoppedVehicle(RestingRule):
     def __init__(self, site: str, watches: Watches) -> None:
         super().__init__(self.incident, site, watches, min_score=_MIN_SCORE)
         self._queues = Queues(watches)
+        self._jam = Jam(watches)
         self._parked = ParkedCars(frozenset(key for key, watch in watches.items() if watch.zone.kind == "shoulder"))
 
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
         self._queues.update(scene)
+        self._jam.update(scene)
         self._parked.update(scene)
         return super().step(scene)
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
-        return [super().state(), self._queues.state(), self._parked.state()]
+        return [super().state(), self._queues.state(), self._jam.state(), self._parked.state()]
 
     def restore(self, value: JsonValue) -> None:
         """See `Rule.restore`."""
-        book, queues, parked = _STATE.validate_python(value)
+        book, queues, jam, parked = _STATE.validate_python(value)
         super().restore(book)
         self._queues.restore(queues)
+        self._jam.restore(jam)
         self._parked.restore(parked)
 
     def _claims(self, scene: Scene) -> list[Claim]:
@@ -66,4 +72,5 @@ class StoppedVehicle(RestingRule):
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
-        return not self._queues.waited(track, scene.captured_at, watch.after_ns)
+        waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
+        return not waited and not self._jam.explains(track, watch.zone.id, scene)

@@ -11,6 +11,7 @@ from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenInc
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.retreat import Course
+from services.analyzer.rules.standing import Stands
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.state import plain
 from shared.clock import NS
@@ -25,6 +26,11 @@ _FORGET_NS = 2 * NS
 # Far away the boxes of a queue overlap, and a track slips from a car to the one behind when they move up. Who has
 # another vehicle of the lane within this many sizes goes nowhere, and is not told.
 _ALONE = 2.0
+# Who goes back comes to where nobody stood. At a place that is this near to one where a vehicle stood before the way
+# back began, sizes, the track has slipped to that vehicle.
+_TAKEN = 0.4
+# A neighbour of the queue that is not seen now was within this time.
+_NEIGHBOUR_NS = 2 * NS
 # Turned round: 2 s without wrong travel. Lost: 8 s; a lorry hides what passes it for less.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=8 * NS)
 _SAME_PLACE_IOU = 0.1
@@ -42,8 +48,8 @@ class _Travel:
     seen: int = 0
 
 
-_STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue]] = TypeAdapter(
-    tuple[list[tuple[int, _Travel]], JsonValue]
+_STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue, JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, _Travel]], JsonValue, JsonValue]
 )
 
 
@@ -55,11 +61,13 @@ class WrongWay:
     def __init__(self, site: str, watches: Watches) -> None:
         self._watches = {key: watch for key, watch in watches.items() if watch.zone.direction is not None}
         self._runs = Runs()
+        self._stands = Stands(self._watches)
         self._travels: dict[int, _Travel] = {}
         self._book = IncidentBook(self.incident, site, _HYSTERESIS, _same_vehicle)
 
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
+        self._stands.update(scene)
         claims = []
         for track in scene.tracks:
             watch = watched_zone(track, self._watches)
@@ -76,26 +84,48 @@ class WrongWay:
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
-        return plain(_STATE, (list(self._travels.items()), self._book.state()))
+        return plain(_STATE, (list(self._travels.items()), self._stands.state(), self._book.state()))
 
     def restore(self, value: JsonValue) -> None:
         """See `Rule.restore`."""
-        travels, book = _STATE.validate_python(value)
+        travels, stands, book = _STATE.validate_python(value)
         self._travels = dict(travels)
+        self._stands.restore(stands)
         self._book.restore(book)
 
     def _claim(self, track: TrackView, watch: Watch, scene: Scene) -> Claim | None:
         now = scene.captured_at
         travel = self._travels.setdefault(track.track_id, _Travel())
         travel.seen = now
-        turned = travel.course.turned_at(track, self._runs.tangent(watch.zone, scene.aspect, track.ground), now)
+        run = self._runs.tangent(watch.zone, scene.aspect, track.ground)
+        turned = travel.course.turned_at(track, run, scene.aspect, now)
         if turned is None or track.score < _MIN_SCORE:
             return None
         if travel.since is None or now - travel.last > _GAP_NS:
             travel.since = turned
         travel.last = now
-        opens = now - travel.since >= watch.after_ns and watch.may_open(now) and not _crowded(track, watch, scene)
+        opens = (
+            now - travel.since >= watch.after_ns
+            and watch.may_open(now)
+            and not _crowded(track, watch, scene)
+            and not self._slipped(track, travel, watch, now)
+        )
         return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
+
+    def _slipped(self, track: TrackView, travel: _Travel, watch: Watch, now: int) -> bool:
+        """Whether the track may have come back to, or from, a vehicle that stood there and is missed by turns."""
+        turned_at = travel.since or now
+        began = travel.course.began(turned_at)
+        for stand in self._stands.seen(now):
+            apart = math.dist(stand.ground, track.ground)
+            if math.dist(stand.ground, began) <= _TAKEN * track.size or stand.track_ids == [track.track_id]:
+                continue  # where it stood itself
+            if stand.since < turned_at and apart <= _TAKEN * track.size:
+                return True
+            near = apart <= _ALONE * max(stand.size, track.size) and watch.zone.id in stand.zones
+            if near and now - stand.last <= _NEIGHBOUR_NS:
+                return True
+        return False
 
 
 def _crowded(track: TrackView, watch: Watch, scene: Scene) -> bool:

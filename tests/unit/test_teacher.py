@@ -1,0 +1,73 @@
+"""The weights that a training began from keep telling what they see."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from ultralytics.nn.tasks import DetectionModel
+
+from training.detector.classes import NAMES
+from training.detector.regroup import regrouped
+from training.detector.trainer import Teacher
+
+CAR = 2
+
+
+@pytest.fixture(scope="module")
+def start() -> Any:
+    """YOLO11n with COCO's names, which sees a car everywhere and nothing else."""
+    from ultralytics.utils import YAML
+    from ultralytics.utils.checks import check_yaml
+
+    torch.manual_seed(2)
+    network: Any = DetectionModel("yolo11n.yaml", verbose=False).eval()
+    network.names = YAML.load(check_yaml("coco8.yaml"))["names"]
+    with torch.no_grad():
+        for branch in network.model[-1].cv3:
+            branch[-1].weight.zero_()
+            branch[-1].bias.fill_(-12.0)
+            branch[-1].bias[CAR] = 3.0
+    return network
+
+
+@torch.no_grad()
+def outputs(network: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    seen = network(pictures)[1]
+    return seen["scores"].float(), seen["boxes"].float()
+
+
+def test_the_teacher_agrees_with_what_it_began_and_not_with_who_forgot_a_class(start: Any) -> None:
+    pictures = torch.rand(2, 3, 64, 96)
+    student = regrouped(copy.deepcopy(start))
+    scores, sides = outputs(student, pictures)
+    teacher = Teacher(copy.deepcopy(start))
+    same = teacher.loss(pictures, scores, sides)
+    forgot = scores.clone()
+    forgot[:, NAMES.index("car")] = -3.0
+    moved = sides + 3 * torch.randn(sides.shape)
+    assert teacher.loss(pictures, forgot, sides) > same + 1.0
+    assert teacher.loss(pictures, scores, moved) > same
+
+
+def test_where_it_sees_nothing_it_lets_new_things_be_learned(start: Any) -> None:
+    blind = copy.deepcopy(start)
+    with torch.no_grad():
+        for branch in blind.model[-1].cv3:
+            branch[-1].bias.fill_(-12.0)
+    pictures = torch.rand(1, 3, 64, 96)
+    scores, sides = outputs(regrouped(copy.deepcopy(start)), pictures)
+    learned = scores.clone()
+    learned[:, NAMES.index("cone")] = 4.0
+    assert Teacher(blind).loss(pictures, learned, sides) < 0.02
+
+
+def test_the_loss_reaches_the_student_only(start: Any) -> None:
+    pictures = torch.rand(1, 3, 64, 64)
+    scores, sides = (value.requires_grad_() for value in outputs(regrouped(copy.deepcopy(start)), pictures))
+    teacher = Teacher(copy.deepcopy(start))
+    teacher.loss(pictures, scores - 3.0, sides + torch.randn(sides.shape)).backward()
+    assert scores.grad is not None
+    assert scores.grad[:, NAMES.index("car")].abs().sum() > 0
+    assert sides.grad is not None
