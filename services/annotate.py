@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from shared.frames import Frame
+from shared.heads import HeadGrid
 from shared.jpeg import Picture, decode_jpeg
 from shared.messages import Alert, Box, Tracks
 from shared.site import Camera
@@ -16,6 +17,7 @@ from shared.site import Camera
 _ZONE = (90, 160, 220)
 _TRACK = (230, 230, 230)
 _ALERT = (255, 60, 60)
+_DAMAGE = (255, 150, 40)
 # Fine enough for any frame rate; MPEG-4's own usual choice.
 _TIME_BASE = Fraction(1, 90_000)
 
@@ -31,7 +33,25 @@ def draw(picture: Picture, camera: Camera, tracks: Tracks, alerts: Iterable[Aler
     for item in tracks.objects:
         colour = _ALERT if item.track_id in alarmed else _TRACK
         _box(picture, item.box, f"{item.label} {item.track_id}", colour, thickness)
+    for row, head in enumerate(tracks.heads):
+        text = f"{head.name}: {head.label} {head.score:.0%}"
+        at = (8, round((row + 1) * 20 * thickness))
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * thickness, _TRACK, thickness, cv2.LINE_AA)
+        if head.grid is not None:
+            _damage(picture, head.grid, thickness)
     return picture
+
+
+def _damage(picture: Picture, grid: HeadGrid, thickness: int) -> None:
+    """Outline the patches that the head calls not normal."""
+    height, width = picture.shape[:2]
+    called = (grid.probabilities >= grid.threshold).astype(np.uint8)
+    x1, y1, x2, y2 = grid.box
+    part = (slice(round(y1 * height), round(y2 * height)), slice(round(x1 * width), round(x2 * width)))
+    inside = picture[part]
+    mask = cv2.resize(called, (inside.shape[1], inside.shape[0]), interpolation=cv2.INTER_NEAREST)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(picture, outlines, -1, _DAMAGE, thickness, cv2.LINE_AA, offset=(part[1].start, part[0].start))
 
 
 def _box(picture: Picture, box: Box, text: str, colour: tuple[int, int, int], thickness: int) -> None:

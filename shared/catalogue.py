@@ -4,7 +4,7 @@ Class groups hold the names of our own model (docs/training.md) and those of COC
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 ZoneKind = Literal["lane", "shoulder", "runway", "taxiway", "stand", "crossing", "restricted"]
 Severity = Literal["info", "warning", "critical"]
@@ -47,6 +47,9 @@ class IncidentType:
 
 
 _LANES: tuple[ZoneKind, ...] = ("lane", "runway", "taxiway")
+_PAVED: tuple[ZoneKind, ...] = (*_LANES, "shoulder")
+# Heads judge these, not the detector's classes.
+_NO_CLASSES: frozenset[str] = frozenset()
 
 CATALOGUE: dict[str, IncidentType] = {
     entry.name: entry
@@ -64,6 +67,10 @@ CATALOGUE: dict[str, IncidentType] = {
         IncidentType("wrong-way", "critical", {"lane": 1.0, "shoulder": 1.0}, "Wrong-way vehicle", ROAD_VEHICLES),
         # 20 s: longer than a platoon needs to pass one slow lorry.
         IncidentType("congestion", "warning", {"lane": 20.0}, "Congestion", ROAD_VEHICLES - {"bicycle"}),
+        # 10 s: steam, spray and a cloud of exhaust are gone by then; fog and a fire are not.
+        IncidentType("smoke-or-fog", "warning", dict.fromkeys(get_args(ZoneKind), 10.0), "Smoke or fog", _NO_CLASSES),
+        # 60 s: nobody mends the road in a minute, and a minute of traffic shows every patch of it often.
+        IncidentType("pavement-damage", "warning", dict.fromkeys(_PAVED, 60.0), "Pavement damage", _NO_CLASSES),
         # 1 s as for persons. On a runway persons are person-on-lane, so that one cause gives one alert.
         IncidentType(
             "intrusion",

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.catalogue import Severity
 from shared.exceptions import PoisonMessageError
+from shared.heads import HeadResult, Unit
 
-Unit = Annotated[float, Field(ge=0, le=1)]
 Box = tuple[Unit, Unit, Unit, Unit]
 # 19 digits reach to the year 2286; larger numbers are no time and would overflow the calendar.
 Ns = Annotated[int, Field(ge=0, lt=10**19)]
@@ -75,6 +75,7 @@ class Detections(Message):
     height: int = Field(description="picture height in pixels")
     model: str = Field(description="name and digest of the weights")
     objects: list[DetectedObject]
+    heads: list[HeadResult] = Field([], description="what the heads say of the picture, by name")
     traceparent: str | None = None
 
 
@@ -101,6 +102,7 @@ class Tracks(Message):
     width: int
     height: int
     objects: list[TrackedObject]
+    heads: list[HeadResult] = Field([], description="as in the detections of the frame")
 
 
 class Incident(Message):

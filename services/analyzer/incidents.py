@@ -24,14 +24,14 @@ _GROWTH = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One track that fits a rule on this frame.
+    """One track, or a part of the picture, that fits a rule on this frame.
 
     Attributes:
         zone: id of the zone that it fits in.
         since: UTC ns when the cause began.
         opens: False: only keeps an incident alive that is open already.
-        members: track ids of a claim that is about a whole zone (a queue); `track` is then its summary, and an
-            open incident is found by `same_place` alone.
+        members: track ids of a claim that is about a whole zone, none for what is no object (smoke); `track` is then
+            its summary, and an open incident is found by `same_place` alone. None: the claim is about `track` itself.
     """
 
     track: TrackView
@@ -39,7 +39,7 @@ class Claim:
     severity: Severity
     since: int
     opens: bool
-    members: tuple[int, ...] = ()
+    members: tuple[int, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class IncidentBook:
             item.moved_away = item.moved_away or now - item.elsewhere_since >= _DEPARTURE_NS
 
     def _by_track(self, claim: Claim) -> OpenIncident | None:
-        if claim.members:
+        if claim.members is not None:
             return None
         return next((item for item in self._open if claim.track.track_id in item.track_ids), None)
 
@@ -163,7 +163,7 @@ class IncidentBook:
             started_at=claim.since,
             detected_at=scene.captured_at,
             last_seen=scene.captured_at,
-            track_ids=list(claim.members) or [track.track_id],
+            track_ids=[track.track_id] if claim.members is None else list(claim.members),
             label=track.label,
             score=track.score,
             box=track.box,
@@ -182,12 +182,12 @@ class IncidentBook:
 
     def _refresh(self, item: OpenIncident, claim: Claim, scene: Scene) -> list[Incident]:
         track = claim.track
-        if item.last_seen < scene.captured_at or track.track_id == item.track_ids[0]:
+        if item.last_seen < scene.captured_at or item.track_ids[:1] == [track.track_id]:
             item.box, item.ground, item.size = track.box, track.ground, track.size
         item.last_seen = scene.captured_at
         item.score = max(item.score, track.score)
-        if claim.members:
-            if len(claim.members) < _GROWTH * len(item.track_ids):
+        if claim.members is not None:
+            if len(claim.members) < _GROWTH * max(len(item.track_ids), 1):
                 return []
             item.track_ids, item.box = list(claim.members), track.box
         elif track.track_id in item.track_ids:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from shared.heads import HeadResult
 from shared.messages import FrameRef
 from shared.site import Zone
 
@@ -49,6 +50,20 @@ class TrackView:
         return math.hypot(*self.velocity) if self.velocity else None
 
 
+def part_of_picture(label: str, score: float, box: BoxTuple, aspect: float, now: int) -> TrackView:
+    """What a claim about no tracked object has in its place: smoke, damage. It stands where `box` does.
+
+    Args:
+        box: normalised 0..1.
+        aspect: picture width over height.
+        now: UTC ns.
+    """
+    x1, y1, x2, y2 = box
+    size = ((x2 - x1) * aspect * (y2 - y1)) ** 0.5
+    ground = ((x1 + x2) / 2 * aspect, y2)
+    return TrackView(-1, label, score, box, ground, size, (), now, now, score, 1.0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One analysed frame of one camera.
@@ -56,6 +71,7 @@ class Scene:
     Attributes:
         captured_at: UTC ns.
         aspect: picture width over height.
+        heads: what the detector's heads say of the picture.
     """
 
     camera: str
@@ -65,3 +81,8 @@ class Scene:
     model: str
     frame: FrameRef
     tracks: tuple[TrackView, ...]
+    heads: tuple[HeadResult, ...] = ()
+
+    def head(self, name: str) -> HeadResult | None:
+        """What the head of this name says; None where there is no such head."""
+        return next((result for result in self.heads if result.name == name), None)

@@ -216,7 +216,8 @@ class CameraAnalyzer:
                 pairs, observations, zones, motions, speeds, strict=True
             )
         )
-        scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views)
+        heads = tuple(detections.heads)
+        scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads)
         return scene, self._message(detections, views)
 
     def _message(self, detections: Detections, views: tuple[TrackView, ...]) -> Tracks:
@@ -240,6 +241,7 @@ class CameraAnalyzer:
                 )
                 for view in views
             ],
+            heads=detections.heads,
         )
 
     def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:

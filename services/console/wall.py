@@ -82,6 +82,7 @@ class Wall:
                 width=tracks.width,
                 height=tracks.height,
                 objects=tracks.objects,
+                heads=tracks.heads,
                 rate=round(live.rate(now), 2),
                 latency_s=round((self._now_ns() - tracks.frame.captured_at) / NS, 3),
             )
@@ -141,6 +142,7 @@ class Wall:
             captured_at=live.last.captured_at if live.last else None,
             age_s=round((self._now_ns() - live.captured_at) / NS, 3) if live.last else None,
             latency_s=live.last.latency_s if live.last else None,
+            heads=live.last.heads if live.last else [],
             open_alerts=open_alerts,
             state=state,
             signal_timeout_s=timeout,

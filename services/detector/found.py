@@ -1,6 +1,6 @@
 """Boxes in the picture's own coordinates, and how those of a close-up and of the whole picture become one list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from services.detector.backends.base import Boxes
 from services.detector.closeups import Region
 from shared.geometry import area, intersection
+from shared.heads import HeadResult
 
 # Two boxes from different looks are the same thing when they overlap by this share of their union, and of the smaller.
 _SAME_UNION, _SAME_PART = 0.3, 0.6
@@ -25,15 +26,17 @@ class Found:
         xyxy: (K, 4) float64, 0..1 of the picture.
         scores: (K,) float32, 0..1.
         classes: (K,) int64, index into the backend's `labels`.
+        heads: what the heads say of the whole picture.
     """
 
     xyxy: NDArray[np.float64]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
+    heads: tuple[HeadResult, ...] = ()
 
     def only(self, keep: NDArray[np.intp]) -> "Found":
         """Those with these indices."""
-        return Found(self.xyxy[keep], self.scores[keep], self.classes[keep])
+        return Found(self.xyxy[keep], self.scores[keep], self.classes[keep], self.heads)
 
 
 def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, height: int) -> Found:
@@ -55,7 +58,7 @@ def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, 
 def merge(whole: Found, closer: Found) -> Found:
     """One list: of two boxes of the same thing the closer look's, unless the other has a much better score."""
     if not len(whole.scores) or not len(closer.scores):
-        return closer if not len(whole.scores) else whole
+        return replace(closer, heads=whole.heads) if not len(whole.scores) else whole
     common = intersection(whole.xyxy, closer.xyxy)
     sizes, others = area(whole.xyxy)[:, None], area(closer.xyxy)[None]
     same = (common >= _SAME_UNION * (sizes + others - common)) & (common >= _SAME_PART * np.minimum(sizes, others))
@@ -67,4 +70,5 @@ def merge(whole: Found, closer: Found) -> Found:
         np.concatenate([kept.xyxy, added.xyxy])[order],
         np.concatenate([kept.scores, added.scores])[order],
         np.concatenate([kept.classes, added.classes])[order],
+        whole.heads,
     )

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.backends.base import Boxes
+from services.detector.backends.base import Boxes, Inner
 from shared.jpeg import Picture
 
 # The grey that YOLO was trained with around pictures.
@@ -50,6 +50,11 @@ class Letterbox:
     def shape(self) -> tuple[int, int]:
         """(height, width) of the input."""
         return self.height, self.width
+
+    @property
+    def inner(self) -> Inner:
+        """Where the picture lies in the input."""
+        return self.left, self.top, self.inner_width, self.inner_height
 
     def place(self, picture: Picture, out: NDArray[np.uint8]) -> None:
         """Scale a picture into an input.

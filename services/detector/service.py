@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from services.detector.backends.torch import TorchBackend
+from services.detector.heads.find import find_heads
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.weights import find_weights
 from shared import topics
@@ -25,7 +26,10 @@ SERVICE = "detector"
 
 
 def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
-    """The detector stage with the configured weights on the configured device; see `DetectorStage` for `cameras`."""
+    """The detector stage with the configured weights and heads on the configured device.
+
+    See `DetectorStage` for `cameras`.
+    """
     weights = find_weights(settings.model, settings.models)
     backend = TorchBackend(
         weights,
@@ -33,6 +37,7 @@ def load_stage(settings: Settings, cameras: Sequence[Camera]) -> DetectorStage:
         min_score=settings.min_score,
         threads=settings.threads,
         precision=settings.precision,
+        heads=find_heads(settings.heads, settings.models),
         trusted=settings.trust_weights,
     )
     return DetectorStage(backend, imgsz=settings.imgsz, cameras=cameras)
@@ -150,6 +155,8 @@ class _Worker:
         for result in detections:
             metrics.FRAMES_OUT.labels(SERVICE, result.camera).inc()
             if result.run is None:
+                for head in result.heads:
+                    metrics.HEAD_FRAMES.labels(result.camera, head.name, head.label).inc()
                 metrics.DETECTION_LATENCY.observe(max(0.0, (now - result.frame.captured_at) / 1e9))
 
     def _put_latest(self, detections: Sequence[Detections]) -> None:

@@ -98,12 +98,16 @@ class DetectorStage:
         return self.look_closer(decoded, self.see(decoded))
 
     def see(self, decoded: Sequence[Decoded]) -> list[Found]:
-        """What the whole pictures show, in order: one forward pass per input shape."""
+        """What the whole pictures show and the heads say, in order: one forward pass per input shape."""
         found: dict[int, Found] = {}
         for indices in _by_shape(decoded, range(len(decoded))):
-            output = self.backend.forward(np.stack([decoded[index].picture for index in indices]))
-            for index, boxes in zip(indices, output.boxes, strict=True):
-                found[index] = Found(decoded[index].letterbox.normalise(boxes), boxes.scores, boxes.classes)
+            output = self.backend.forward(
+                np.stack([decoded[index].picture for index in indices]),
+                inner=[decoded[index].letterbox.inner for index in indices],
+            )
+            for index, boxes, heads in zip(indices, output.boxes, output.heads, strict=True):
+                placed = decoded[index].letterbox.normalise(boxes)
+                found[index] = Found(placed, boxes.scores, boxes.classes, heads)
         return [found[index] for index in range(len(decoded))]
 
     def look_closer(self, decoded: Sequence[Decoded], seen: Sequence[Found]) -> list[Found]:
@@ -140,6 +144,7 @@ class DetectorStage:
             height=item.height,
             model=self.backend.version,
             objects=objects,
+            heads=list(found.heads),
             traceparent=frame.traceparent,
         )
 

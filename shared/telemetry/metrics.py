@@ -9,6 +9,7 @@ _FAST = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _LATENCY = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
 _BYTES = tuple(1 << power for power in range(10, 24))  # 1 KiB to 8 MiB, the largest message
 _LANE = ("camera", "zone", "class")
+_HEAD = ("camera", "head", "label")
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 FRAMES_IN = Counter("wayside_frames_in_total", "Frames taken in", ["service", "camera"])
@@ -37,6 +38,8 @@ ALERT_LATENCY = Histogram(
     "From the deciding frame's capture to the published alert, live",
     buckets=_LATENCY,
 )
+# A counter, not a gauge of the last label: it adds up over workers, and its rate says how much of an hour was foggy.
+HEAD_FRAMES = Counter("wayside_head_frames_total", "Live frames by the label that a head gave them", _HEAD)
 CONSUMER_LAG = Gauge("wayside_consumer_lag", "Messages not yet committed", ["group", "topic"])
 TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last frame", ["camera"])
 

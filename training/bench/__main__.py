@@ -2,8 +2,8 @@
 
 import sys
 
-from training.bench import analyzer, machine, pipeline
+from training.bench import analyzer, heads, machine, pipeline
 
 if __name__ == "__main__":
     machine.show()
-    sys.exit(pipeline.main() or analyzer.main([]))
+    sys.exit(pipeline.main() or heads.main([]) or analyzer.main([]))

@@ -59,11 +59,7 @@ def measure(rounds: int, imgsz: int) -> Table:
     Raises:
         InputError: the highway clip is not there.
     """
-    site = load_site(SITE)
-    # Every frame of the clip is analysed: the highest rate that a site may ask for.
-    camera = site.cameras[0].model_copy(update={"fps": 60.0})
-    if not Path(camera.source).is_file():
-        raise InputError(f"{camera.source}: the benchmark's clip is missing; it comes with the shared data folder")
+    site, camera = highway()
     weights = find_weights("yolo11n-coco")
     backend = TorchBackend(weights)
     stage = DetectorStage(backend, imgsz=imgsz)
@@ -97,6 +93,19 @@ def measure(rounds: int, imgsz: int) -> Table:
     stage.close()
     closer.close()
     return _table(rates, rounds, f"{imgsz} px, Wayside in {backend.precision}", len(pictures))
+
+
+def highway() -> tuple[Site, Camera]:
+    """The site and camera of the highway clip; every frame of it is analysed: the highest rate that a site may ask for.
+
+    Raises:
+        InputError: the clip is not there.
+    """
+    site = load_site(SITE)
+    camera = site.cameras[0].model_copy(update={"fps": 60.0})
+    if not Path(camera.source).is_file():
+        raise InputError(f"{camera.source}: the benchmark's clip is missing; it comes with the shared data folder")
+    return site, camera
 
 
 def _table(rates: dict[str, list[float]], rounds: int, how: str, frames: int) -> Table:

@@ -5,7 +5,9 @@ from services.analyzer.rules.base import Rule, watches_for
 from services.analyzer.rules.congestion import Congestion
 from services.analyzer.rules.intrusion import Intrusion
 from services.analyzer.rules.obstacle_on_lane import ObstacleOnLane
+from services.analyzer.rules.pavement_damage import PavementDamage
 from services.analyzer.rules.person_on_lane import PersonOnLane
+from services.analyzer.rules.smoke_or_fog import SmokeOrFog
 from services.analyzer.rules.stand import ServiceVehicle, StandOccupied, StandVacated
 from services.analyzer.rules.stopped_vehicle import StoppedVehicle
 from services.analyzer.rules.wrong_way import WrongWay
@@ -18,6 +20,8 @@ RULES: tuple[type[Rule], ...] = (
     ObstacleOnLane,
     WrongWay,
     Congestion,
+    SmokeOrFog,
+    PavementDamage,
     Intrusion,
     StandOccupied,
     StandVacated,

@@ -1,5 +1,7 @@
 // Draws one analysed frame: the picture, its zones and its boxes, all of the same instant.
 
+import { drawHeat } from "./heat.js";
+
 const ZONE_COLOURS = {
   lane: "#5fb4e8", shoulder: "#93a4b3", runway: "#b79cf2", taxiway: "#8f9cf0", stand: "#4fc7ae", crossing: "#e3d06a",
   restricted: "#f0a35e",
@@ -10,8 +12,9 @@ const ALERT_PAPER = { critical: "#b3161b", warning: "#6b4a00", info: "#24435e" }
 const ZONE_NAMES_FROM = 400;
 const BOX = "#eaf2f8";
 
-// hot: { zones, tracks }, each a Map from id to severity, of the camera's open alerts
-export function draw(canvas, bitmap, frame, zones, hot) {
+// hot: { zones, tracks }, each a Map from id to severity, of the camera's open alerts; heat: a grid of probabilities, or
+// nothing
+export function draw(canvas, bitmap, frame, zones, hot, heat) {
   const scale = window.devicePixelRatio || 1;
   const width = Math.max(1, Math.round(canvas.clientWidth * scale));
   const height = Math.max(1, Math.round((width * bitmap.height) / bitmap.width));
@@ -21,6 +24,7 @@ export function draw(canvas, bitmap, frame, zones, hot) {
   }
   const ctx = canvas.getContext("2d");
   ctx.drawImage(bitmap, 0, 0, width, height);
+  if (heat) drawHeat(ctx, heat);
   const unit = Math.max(1, width / 640); // line widths and text grow with the picture
   const named = canvas.clientWidth >= ZONE_NAMES_FROM;
   for (const zone of zones) drawZone(ctx, zone, hot.zones.get(zone.id), named, unit, scale);

@@ -1,6 +1,7 @@
 // One camera: fetches the picture of the newest result and draws both together.
 
 import { draw } from "./draw.js";
+import { heatIsOn, heatOf, offerHeat, visibilityLabel, visibilityText } from "./heat.js";
 import { el, setData, setText } from "./dom.js";
 import { clockTime, duration, isRecorded, ago, utc } from "./time.js";
 
@@ -31,6 +32,7 @@ export class Tile {
     this.state = el("span", { class: "state" });
     this.alerts = el("span", { class: "open", hidden: true });
     this.facts = el("p", { class: "facts" }, el("span", { class: "rate" }), el("span", { class: "latency" }),
+      el("span", { class: "visibility", title: "visibility, as the detector's head judges it" }),
       el("time", { class: "at" }));
     this.root = el("article", { class: "tile", "data-camera": this.camera.id, "aria-label": `Camera ${this.camera.id}` },
       el("header", {}, el("h3", {}, this.camera.id), this.alerts, this.state),
@@ -61,6 +63,7 @@ export class Tile {
 
   onFrame(frame) {
     this.frame = frame;
+    offerHeat(frame);
     this.heardAt = performance.now() - frame.quiet_s * 1000;
     this.want();
     this.tick();
@@ -119,7 +122,9 @@ export class Tile {
 
   paint() {
     if (!this.bitmap) return;
-    draw(this.canvas, this.bitmap, this.drawn, this.camera.zones, this.hot);
+    const heat = heatIsOn() ? heatOf(this.drawn) : undefined;
+    draw(this.canvas, this.bitmap, this.drawn, this.camera.zones, this.hot, heat);
+    setData(this.canvas, "heat", Boolean(heat));
     setData(this.canvas, "offset", this.drawn.frame.offset);
     setData(this.canvas, "capturedAt", this.drawn.captured_at);
     setData(this.canvas, "boxes", this.drawn.objects.length);
@@ -150,12 +155,14 @@ export class Tile {
       "no-signal": last ? `Last picture ${utc(last)}, ${ago(last)}` : "",
       "no-picture": "Results arrive, but the pictures cannot be read from the log.",
     }[state] ?? "");
-    const [rate, latency, time] = this.facts.children;
+    const [rate, latency, visibility, time] = this.facts.children;
     const live = state === "live" || state === "no-picture";
     setText(rate, `${live && this.frame ? this.frame.rate.toFixed(1) : "0.0"} of ${this.camera.fps} frames/s`);
     setText(latency, !live || !this.frame ? "" : isRecorded(this.frame.captured_at) ? "recorded"
       : `${this.frame.latency_s < 10 ? Math.max(0, this.frame.latency_s).toFixed(1) + " s" : duration(this.frame.latency_s)} behind`);
     this.facts.classList.toggle("slow", live && this.frame?.latency_s > this.camera.signal_timeout_s && !isRecorded(this.frame.captured_at));
+    setText(visibility, live ? visibilityText(this.frame) : "");
+    setData(visibility, "label", live ? visibilityLabel(this.frame) : "none");
     setText(time, last ? `${clockTime(this.drawn?.captured_at ?? last)} UTC` : "");
   }
 }

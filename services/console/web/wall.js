@@ -1,5 +1,6 @@
 // The camera wall: one tile per camera with its latest frame.
 
+import { onHeatSwitched } from "./heat.js";
 import { Tile } from "./tile.js";
 
 const tiles = new Map();
@@ -29,6 +30,10 @@ export function showTracks(frame) {
 export function markAlerts(openAlerts) {
   for (const [id, tile] of tiles) tile.mark(openAlerts.filter((alert) => alert.camera === id));
 }
+
+onHeatSwitched(() => {
+  for (const tile of tiles.values()) tile.paint();
+});
 
 export function tick() {
   for (const tile of tiles.values()) tile.tick();

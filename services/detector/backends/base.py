@@ -1,4 +1,4 @@
-"""The interface of the forward pass: pictures in, boxes and the requested feature maps out."""
+"""The interface of the forward pass: pictures in; boxes, the heads' answers and the requested feature maps out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shared.heads import HeadResult
+
+Inner = tuple[int, int, int, int]
+"""Where the picture lies in the input: left, top, width, height, pixels of the input. Around it is padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,12 @@ class Output:
     Attributes:
         boxes: one entry per picture, in the batch's order.
         features: layer index → (N, C, h, w) float32, only the layers that were asked for.
+        heads: one entry per picture with the answer of each head; none where they were not asked.
     """
 
     boxes: list[Boxes]
     features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    heads: list[tuple[HeadResult, ...]] = field(default_factory=list)
 
 
 class Backend(Protocol):
@@ -54,12 +61,16 @@ class Backend(Protocol):
     labels: list[str]
     stride: int
 
-    def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:
+    def forward(
+        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner] | None = None
+    ) -> Output:
         """Run the model once.
 
         Args:
             batch: (N, H, W, 3) uint8 RGB, H and W multiples of `stride`.
             features: layer indices whose outputs are wanted as well.
+            inner: where each picture lies in its input; with it the heads are asked as well. They judge whole
+                pictures, so it is left out for close-ups.
         """
 
     def join_parallel(self) -> None:

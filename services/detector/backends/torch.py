@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import batched_nms, box_convert
 from ultralytics.nn.modules import Detect
 from ultralytics.utils.tal import make_anchors
 
-from services.detector.backends.base import Boxes, Output
+from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.backends.network import load_network
+from services.detector.backends.onednn import use_onednn
+from services.detector.backends.taps import Taps
+from services.detector.heads.find import Head, fitting
+from services.detector.heads.panel import Panel
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError
 
@@ -24,20 +28,6 @@ _NMS_IOU = 0.7
 _MAX_BOXES = 300
 # Batch size times picture shape: a handful in practice.
 _MAX_INPUTS = 64
-
-
-class OneDnnConv2d(nn.Conv2d):
-    """A convolution that always runs in oneDNN.
-
-    PyTorch picks another algorithm for a batch of one with at most 20,480 input elements, so a frame's boxes
-    depended (by 0.001 px) on whether it shared its batch. Alerts must not depend on the neighbours.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """As `nn.Conv2d.forward`, for zero padding."""
-        padding = self.padding
-        assert not isinstance(padding, str)  # `_use_onednn` converts only numeric paddings
-        return torch.mkldnn_convolution(input, self.weight, self.bias, padding, self.stride, self.dilation, self.groups)
 
 
 class ThreadSafeDetect(Detect):
@@ -59,12 +49,13 @@ class TorchBackend:
 
     Attributes:
         precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
+        heads: versions of the heads that run, in the order of their answers.
 
     `trusted` weights may bring code of their own; see `load_network`.
 
     Raises:
         ModelError: the weights cannot be loaded, or are no detection model.
-        ConfigError: no such device, or a precision that it does not have.
+        ConfigError: no such device, a precision that it does not have, or a named head that does not fit the weights.
     """
 
     def __init__(
@@ -76,6 +67,7 @@ class TorchBackend:
         threads: int | None = None,
         precision: str = "auto",
         trusted: bool = False,
+        heads: Sequence[Head] = (),
     ) -> None:
         self.device = pick_device(device)
         self.device_name = str(self.device)
@@ -91,10 +83,11 @@ class TorchBackend:
         model = load_network(weights, trusted=trusted)
         if getattr(model.model[-1], "end2end", False):
             model.model[-1].end2end = False  # of a dual head the half that gives every anchor, as `_select` needs
+        heads = fitting(heads, model, weights.stem) if heads else ()
         network: Any = model.fuse(verbose=False).eval()
         network.requires_grad_(False)
-        if self.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            _use_onednn(network)
+        if self.device.type == "cpu":
+            use_onednn(network)
         if type(network.model[-1]) is Detect:
             network.model[-1].__class__ = ThreadSafeDetect
         # Pictures come with their channels last, and both oneDNN and the tensor cores are fastest so.
@@ -102,6 +95,9 @@ class TorchBackend:
         if type(network.model[-1]) is ThreadSafeDetect:
             network.model[-1].dfl.float()
         self.network.to(memory_format=torch.channels_last)
+        self._taps = Taps(list(self.network.model))
+        self._panel = Panel(heads, self.device)
+        self.heads = [head.version for head in heads]
         names = [str(network.names[index]) for index in range(len(network.names))]
         self.labels = getattr(network, "published", names)
         self.stride = int(max(network.stride))
@@ -132,16 +128,16 @@ class TorchBackend:
             torch.set_num_threads(1)
 
     @torch.inference_mode()
-    def forward(self, batch: NDArray[np.uint8], features: Sequence[int] = ()) -> Output:
+    def forward(
+        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner] | None = None
+    ) -> Output:
         """See `Backend.forward`."""
-        kept: dict[int, NDArray[np.float32]] = {}
-        hooks = [self.network.model[layer].register_forward_hook(_keeper(kept, layer)) for layer in features]
-        try:
+        with self._taps.taking([*features, *(self._panel.layers if inner is not None else ())]) as maps:
             raw = self.network(self.prepare(batch))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return Output(self._select(raw[0] if isinstance(raw, (tuple, list)) else raw), kept)
+        shape = batch.shape[1], batch.shape[2]
+        heads = self._panel.ask(maps, shape, inner) if inner is not None else []
+        boxes = self._select(raw[0] if isinstance(raw, (tuple, list)) else raw)
+        return Output(boxes, {layer: maps[layer].float().cpu().numpy() for layer in features}, heads)
 
     def _select(self, raw: Tensor) -> list[Boxes]:
         """Best class per anchor, threshold and NMS, for the whole batch at once.
@@ -193,19 +189,6 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
     kind: torch.dtype = getattr(torch, name)
     return kind
-
-
-def _use_onednn(network: nn.Module) -> None:
-    for module in network.modules():
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
-            module.__class__ = OneDnnConv2d
-
-
-def _keeper(kept: dict[int, NDArray[np.float32]], layer: int) -> Any:
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        kept[layer] = output.float().cpu().numpy()
-
-    return keep
 
 
 def _boxes(rows: NDArray[np.float32]) -> Boxes:

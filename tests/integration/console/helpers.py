@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from services.console.service import serve
 from shared.bus.base import Bus
 from shared.clock import NS, to_rfc3339
 from shared.frames import Frame, frame_ref
+from shared.heads import HeadResult
 from shared.jpeg import encode_jpeg
 from shared.messages import Alert, Evidence, LaneClass, LaneStats, TrackedObject, Tracks
 from shared.settings import Settings
@@ -74,7 +75,14 @@ class Flow:
         self.steps: dict[int, int] = {}  # offset of a frame → step that it shows
 
     def frame(
-        self, camera: str, step: int, captured_at: int, *, run: str | None = None, speed: float | None = 62.4
+        self,
+        camera: str,
+        step: int,
+        captured_at: int,
+        *,
+        run: str | None = None,
+        speed: float | None = 62.4,
+        heads: Sequence[HeadResult] = (),
     ) -> Tracks:
         """One analysed frame with a car on it."""
         picture = road(step)
@@ -99,6 +107,7 @@ class Flow:
             width=frame.width,
             height=frame.height,
             objects=[car],
+            heads=list(heads),
         )
         self._producer.send(TRACKS, tracks.to_bytes(), key=camera, timestamp_ms=captured_at // 1_000_000)
         self._producer.flush()
