@@ -45,7 +45,7 @@ class HeadSpec(BaseModel):
         temperature: see `HeadNet`.
         threshold: probability of all classes but the first together, from which the state counts as not normal.
         backbone: `backbone_digest` of the model whose features it was trained on.
-        stride: of the finest layer, pixels of the input per cell.
+        stride: of the coarsest layer, pixels of the input per cell.
         imgsz: longer side of the inputs in training, pixels.
         scale: pixels of the input per pixel of the training pictures.
         metrics: on the test split, with the decision threshold.
@@ -61,8 +61,8 @@ class HeadSpec(BaseModel):
     layers: list[int] = Field(min_length=1)
     channels: list[int] = Field(min_length=1)
     hidden: int = Field(gt=0)
-    window: int = Field(8, gt=0)
-    step: int = Field(4, gt=0)
+    window: int = Field(4, gt=0)
+    step: int = Field(2, gt=0)
     temperature: float = Field(1.0, gt=0)
     threshold: float = Field(0.5, gt=0, lt=1)
     backbone: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -23,7 +23,7 @@ class HeadShape:
         classes: number of classes.
         channels: of each feature map, in the order of the layers, finest first.
         hidden: width of the inner layers.
-        window: side of the square that one answer of a patch head looks at, cells of the finest map.
+        window: side of the square that one answer of a patch head looks at, cells of the coarsest map.
         step: distance of two answers, likewise; `window - step` must be even.
     """
 
@@ -31,8 +31,13 @@ class HeadShape:
     classes: int
     channels: tuple[int, ...]
     hidden: int
-    window: int = 8
-    step: int = 4
+    window: int = 4
+    step: int = 2
+
+    @property
+    def inputs(self) -> int:
+        """Channels of what `condense` makes: two per channel, but for a patch head's coarsest map."""
+        return 2 * sum(self.channels) - (self.channels[-1] if self.kind == "patch" else 0)
 
 
 class HeadNet(nn.Module):
@@ -53,63 +58,46 @@ class HeadNet(nn.Module):
         super().__init__()
         self.shape = shape
         self.temperature = temperature
-        parts = len(shape.channels)
+        hidden = shape.hidden
         if shape.kind == "patch":
-            # A 1x1 convolution of maps laid side by side is the sum of one per map, each at its own resolution.
-            self.squeeze = nn.ModuleList(
-                nn.Conv2d(channels, shape.hidden, 1, bias=index == 0) for index, channels in enumerate(shape.channels)
-            )
-            self.blur = nn.Conv2d(shape.hidden, shape.hidden, 3, padding=1, groups=shape.hidden)
-            self.decide: nn.Module = nn.Sequential(
+            self.squeeze: nn.Conv2d | nn.Linear = nn.Conv2d(shape.inputs, hidden, 1)
+            self.blur = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+            self.decide = nn.Sequential(
                 nn.Dropout(dropout),
-                nn.Conv2d(2 * shape.hidden, shape.hidden, 1),
+                nn.Conv2d(2 * hidden, hidden, 1),
                 nn.ReLU(),
                 nn.Dropout(dropout),
-                nn.Conv2d(shape.hidden, shape.classes, 1),
+                nn.Conv2d(hidden, shape.classes, 1),
             )
         else:
-            self.squeeze = nn.ModuleList(
-                nn.Linear(2 * channels, shape.hidden, bias=index == 0) for index, channels in enumerate(shape.channels)
-            )
-            self.decide = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(shape.hidden, shape.classes))
-        assert parts, "a head needs a layer"
+            self.squeeze = nn.Linear(shape.inputs, hidden)
+            self.decide = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, shape.classes))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Logits.
 
         Args:
-            features: one (N, C, h, w) per layer, finest first, in any floating type.
+            features: one (N, C, h, w) per layer, finest first, in any floating type; the sides of each are
+                multiples of those of the coarsest.
 
         Returns:
             (N, K, gh, gw) of a patch head: cell (i, j) of the grid covers the share i/gh…(i+1)/gh of the input's
-            height and j/gw…(j+1)/gw of its width, and sees `window` cells of the finest map around its middle.
+            height and j/gw…(j+1)/gw of its width, and sees `window` cells of the coarsest map around its middle.
             (N, K) of an image head.
         """
-        kind = self._bias.dtype
-        maps = [feature.to(kind) for feature in features]
-        return self._patches(maps) if self.shape.kind == "patch" else self._image(pooled(maps))
+        return self.from_condensed(condense(self.shape.kind, features).to(self.squeeze.weight.dtype))
 
-    def from_pooled(self, statistics: Sequence[Tensor]) -> Tensor:
-        """Logits (N, K) of an image head from what `pooled` made of the feature maps."""
-        return self._image(list(statistics))
-
-    def _image(self, statistics: Sequence[Tensor]) -> Tensor:
-        summed = sum(layer(part) for layer, part in zip(self.squeeze, statistics, strict=True))
-        logits: Tensor = self.decide(summed)
-        return logits
-
-    def _patches(self, maps: Sequence[Tensor]) -> Tensor:
-        size = maps[0].shape[2:]
-        mixed: Tensor = self.squeeze[0](maps[0])
-        for layer, feature in zip(self.squeeze[1:], maps[1:], strict=True):
-            mixed = mixed + functional.interpolate(layer(feature), size=size)
-        mixed = functional.relu(mixed)
-        mixed = functional.relu(mixed + self.blur(mixed))
-        window, step = self.shape.window, self.shape.step
-        margin = (window - step) // 2
-        mean = functional.avg_pool2d(mixed, window, step, margin, count_include_pad=False)
-        peak = functional.max_pool2d(mixed, window, step, margin)
-        logits: Tensor = self.decide(torch.cat([mean, peak], dim=1))
+    def from_condensed(self, condensed: Tensor) -> Tensor:
+        """Logits from what `condense` made of the feature maps; training computes that once."""
+        mixed: Tensor = self.squeeze(condensed)
+        if self.shape.kind == "patch":
+            mixed = functional.relu(mixed)
+            mixed = functional.relu(mixed + self.blur(mixed))
+            window, step = self.shape.window, self.shape.step
+            margin = (window - step) // 2
+            mean = functional.avg_pool2d(mixed, window, step, margin, count_include_pad=False)
+            mixed = torch.cat([mean, functional.max_pool2d(mixed, window, step, margin)], dim=1)
+        logits: Tensor = self.decide(mixed)
         return logits
 
     @torch.inference_mode()
@@ -118,31 +106,34 @@ class HeadNet(nn.Module):
         return torch.softmax(self(features).float() / self.temperature, dim=1)
 
     @torch.no_grad()
-    def absorb_scaling(self, mean: Sequence[Tensor], deviation: Sequence[Tensor]) -> None:
-        """Make a head that was trained on (feature - mean) / deviation take raw features; exact, but for rounding.
+    def absorb_scaling(self, mean: Tensor, deviation: Tensor) -> None:
+        """Make a head that was trained on (condensed - mean) / deviation take it raw; exact, but for rounding.
 
         Args:
-            mean, deviation: per layer, one value per input of its `squeeze` (C, or 2C of an image head).
+            mean, deviation: (inputs,).
         """
-        for layer, centre, spread in zip(self.squeeze, mean, deviation, strict=True):
-            assert isinstance(layer, (nn.Conv2d, nn.Linear))
-            weight = layer.weight.flatten(1) / spread
-            self._bias.sub_(weight @ centre)
-            layer.weight.copy_(weight.view_as(layer.weight))
-
-    @property
-    def _bias(self) -> Tensor:
-        bias = self.squeeze[0].bias
-        assert isinstance(bias, Tensor)
-        return bias
+        weight, bias = self.squeeze.weight, self.squeeze.bias
+        scaled = weight.flatten(1) / deviation
+        bias.sub_(scaled @ mean)
+        weight.copy_(scaled.view_as(weight))
 
 
-def pooled(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Mean and standard deviation over each map's cells: per layer (N, 2C). What an image head sees."""
+def condense(kind: HeadKind, maps: Sequence[Tensor]) -> Tensor:
+    """What a head sees of the feature maps, without any parameter.
+
+    Returns:
+        For a patch head (N, inputs, h, w) on the coarsest map's grid: of finer maps the mean and the maximum of the
+        cells that fall into each of its cells, of the coarsest the values. For an image head (N, inputs): mean and
+        standard deviation of each channel.
+    """
+    if kind == "patch":
+        height = maps[-1].shape[2]
+        parts = []
+        for feature in maps[:-1]:
+            factor = feature.shape[2] // height
+            parts += [functional.avg_pool2d(feature, factor), functional.max_pool2d(feature, factor)]
+        return torch.cat([*parts, maps[-1]], dim=1)
     # The mean of squares less the squared mean: `Tensor.var` takes eight times as long on channels-last maps.
-    means = [feature.mean((2, 3)) for feature in maps]
-    squares = [(feature * feature).mean((2, 3)) for feature in maps]
-    return [
-        torch.cat([mean, (square - mean * mean).clamp_min(1e-12).sqrt()], 1)
-        for mean, square in zip(means, squares, strict=True)
-    ]
+    means = torch.cat([feature.mean((2, 3)) for feature in maps], dim=1).float()
+    squares = torch.cat([(feature * feature).mean((2, 3)) for feature in maps], dim=1).float()
+    return torch.cat([means, (squares - means * means).clamp_min(1e-12).sqrt()], dim=1)
