@@ -24,7 +24,7 @@ def augment(
         pixels = _cropped(pixels, rng)
     if data.photometric:
         pixels = _lit(pixels, rng)
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(label)
+    return np.ascontiguousarray(pixels), label.copy()
 
 
 def _cropped(pixels: Pixels, rng: np.random.Generator) -> Pixels:

@@ -64,7 +64,7 @@ def read_crackforest(name: str, folder: Path, problems: Problems) -> DataSet:
             f"{unlabelled} pictures without a mask not used",
             *problems.lines(),
         ],
-        mirrored=True,
+        variants=8, mirrored=True,
     )  # fmt: skip
     empty = [key for key, count in result.counts().items() if not count]
     if empty:

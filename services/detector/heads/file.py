@@ -99,6 +99,7 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, partial, metadata={_KEY: whole.model_dump_json(by_alias=True)})
+        partial.chmod(0o644)
         partial.replace(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -36,8 +36,8 @@ class HeadShape:
 
     @property
     def inputs(self) -> int:
-        """Channels of what `condense` makes: two per channel, but for a patch head's coarsest map."""
-        return 2 * sum(self.channels) - (self.channels[-1] if self.kind == "patch" else 0)
+        """Channels of what `condense` makes."""
+        return sum(self.channels) * (1 if self.kind == "patch" else 2)
 
 
 class HeadNet(nn.Module):
@@ -122,18 +122,20 @@ def condense(kind: HeadKind, maps: Sequence[Tensor]) -> Tensor:
     """What a head sees of the feature maps, without any parameter.
 
     Returns:
-        For a patch head (N, inputs, h, w) on the coarsest map's grid: of finer maps the mean and the maximum of the
-        cells that fall into each of its cells, of the coarsest the values. For an image head (N, inputs): mean and
+        For a patch head (N, inputs, h, w) on the coarsest map's grid: of finer maps the maximum of the cells that
+        fall into each of its cells, of the coarsest the values. For an image head (N, inputs): mean and
         standard deviation of each channel.
     """
     if kind == "patch":
         height = maps[-1].shape[2]
         parts = []
         for feature in maps[:-1]:
-            factor = feature.shape[2] // height
-            parts += [functional.avg_pool2d(feature, factor), functional.max_pool2d(feature, factor)]
+            parts.append(functional.max_pool2d(feature, feature.shape[2] // height))
         return torch.cat([*parts, maps[-1]], dim=1)
-    # The mean of squares less the squared mean: `Tensor.var` takes eight times as long on channels-last maps.
-    means = torch.cat([feature.mean((2, 3)) for feature in maps], dim=1).float()
-    squares = torch.cat([(feature * feature).mean((2, 3)) for feature in maps], dim=1).float()
+    # One cell of a finer map for each of the coarsest, as a sample: all of them would take ten times as long. And the
+    # mean of squares less the squared mean: `Tensor.var` takes eight times as long on channels-last maps.
+    height = maps[-1].shape[2]
+    factors = [feature.shape[2] // height for feature in maps]
+    cells = torch.cat([feature[:, :, ::by, ::by] for feature, by in zip(maps, factors, strict=True)], dim=1).float()
+    means, squares = cells.mean((2, 3)), (cells * cells).mean((2, 3))
     return torch.cat([means, (squares - means * means).clamp_min(1e-12).sqrt()], dim=1)

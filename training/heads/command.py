@@ -1,0 +1,118 @@
+"""The body of `wayside train head`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from services.detector.heads.file import save_head
+from services.detector.weights import find_weights
+from shared.exceptions import ConfigError, ModelError
+from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
+from training.heads.card import spec_of, write_card
+from training.heads.compare import compare
+from training.heads.crackforest import is_crackforest, read_crackforest
+from training.heads.dataset import DataSet
+from training.heads.features import Backbone
+from training.heads.fit import Plan, Schedule
+from training.heads.folder import read_folder
+from training.heads.problems import Problems
+from training.heads.report import write_report
+from training.heads.visibility import read_degraded
+from training.report import wide_console
+
+# Coarse enough to tell things apart, fine enough to see cracks: strides 8 and 16. Whole pictures show sharpness and
+# noise best at stride 4.
+_LAYERS = {"patch": (4, 6), "image": (2, 4, 6)}
+_HIDDEN = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        data: folders or clips.
+        degrade: make bad visibility from them.
+        candidates: beside the head itself; see `candidates.parse`.
+        imgsz: longer side of whole pictures for the backbone, pixels.
+        command: as it was typed.
+    """
+
+    name: str
+    data: Sequence[Path]
+    out: Path
+    degrade: bool = False
+    candidates: Sequence[str] = ("head", "convnet", "resnet18")
+    model: str = "yolo11n-coco"
+    models: Path | None = None
+    imgsz: int = 640
+    licence: str = "not stated"
+    threads: int = 2
+    command: str = ""
+
+
+def run_request(request: Request, *, schedule: str, epochs: int, lr: float | None, balanced: bool, seed: int) -> Path:
+    """`train_head` with the plan's parts as they were typed."""
+    plan = Plan(epochs=epochs, schedule=cast(Schedule, schedule), lr=lr, balanced=balanced, seed=seed)
+    return train_head(request, plan)
+
+
+def train_head(request: Request, plan: Plan) -> Path:
+    """Train, compare, report, and write the head with its card; returns the head's file.
+
+    Raises:
+        ConfigError: an unknown candidate.
+        InputError: the data cannot be used.
+        ModelError: no detector weights.
+    """
+    console = wide_console()
+    problems = Problems()
+    chosen = [parse(text) for text in request.candidates]
+    data = _read(request, problems)
+    for line in problems.lines():
+        console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
+    imgsz = None if data.kind == "patch" else request.imgsz
+    weights = find_weights(request.model, request.models)
+    head = FeatureHead(
+        Backbone(weights, _LAYERS[data.kind], data.kind, imgsz, request.threads), len(data.classes), _HIDDEN
+    )
+    candidates: list[Candidate] = [head]
+    left_out = []
+    for name, file in chosen:
+        try:
+            if name == "convnet":
+                candidates.append(SmallConvNet(data.kind, len(data.classes)))
+            elif name != "head":
+                candidates.append(FrozenBody(name, file, data.kind, len(data.classes)))
+        except ModelError as error:
+            if file is not None:
+                raise
+            left_out.append(str(error))
+            console.print(str(error), style="yellow", highlight=False, soft_wrap=True)
+    torch.set_num_threads(request.threads)
+    results = compare(data, candidates, plan, lambda line: console.print(line, highlight=False))
+    path = request.out / f"{data.name}.safetensors"
+    module = results[0].module
+    assert isinstance(module, Scaled)
+    spec = spec_of(data, head, results, request.command, imgsz or max(data.of("train")[0].load().shape[:2]))
+    net = module.finished()
+    net.temperature = results[0].temperature
+    version = save_head(path, net, spec)
+    write_card(path.with_suffix(".md"), spec, results, version, path.stat().st_size)
+    page = request.out / f"{data.name}.html"
+    write_report(page, data, results, problems, left_out, request.command)
+    console.print(f"{version}: {path}; report: {page}; card: {path.with_suffix('.md')}", highlight=False)
+    return path
+
+
+def _read(request: Request, problems: Problems) -> DataSet:
+    if request.degrade:
+        return read_degraded(request.name, list(request.data), problems)
+    if len(request.data) != 1:
+        raise ConfigError("--data: one folder is needed; several are for --degrade")
+    if is_crackforest(request.data[0]):
+        return read_crackforest(request.name, request.data[0], problems)
+    return read_folder(request.name, request.data[0], problems, licence=request.licence)

@@ -1,0 +1,68 @@
+"""The frozen backbone in training: from a picture to what a head sees of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from services.detector.backends.torch import TorchBackend
+from services.detector.heads.backbone import backbone_digest
+from services.detector.heads.net import HeadKind, condense
+from services.detector.letterbox import Letterbox
+from training.heads.dataset import Pixels
+
+
+class Backbone:
+    """The first layers of a detector, as the detector service runs them (same scaling, fusing and precision).
+
+    Attributes:
+        digest: `backbone_digest` of the layers.
+        channels: of each layer.
+        stride: of the coarsest layer, pixels of the input.
+        imgsz: longer side of the inputs, pixels; None leaves pictures at their size.
+
+    Raises:
+        ModelError: the weights cannot be loaded, or have no such layers.
+    """
+
+    def __init__(self, weights: Path, layers: Sequence[int], kind: HeadKind, imgsz: int | None, threads: int) -> None:
+        self.backend = TorchBackend(weights, threads=threads)
+        self.layers = list(layers)
+        self.kind: HeadKind = kind
+        self.imgsz = imgsz
+        self.digest = backbone_digest(_unfused(weights), layers)
+        maps = self.maps(np.zeros((64, 64, 3), np.uint8))
+        self.channels = [int(feature.shape[1]) for feature in maps]
+        self.stride = 64 // int(maps[-1].shape[2])
+
+    def condensed(self, pixels: Pixels) -> Tensor:
+        """(inputs, h, w) of a patch head or (inputs,) of an image head, float32 on the CPU."""
+        if self.imgsz is not None:
+            height, width = pixels.shape[:2]
+            letterbox = Letterbox.fit(width, height, self.imgsz, self.backend.stride)
+            placed = np.empty((*letterbox.shape, 3), np.uint8)
+            letterbox.place(pixels, placed)
+            pixels = placed
+        with torch.inference_mode():
+            condensed = condense(self.kind, self.maps(pixels))[0].float().cpu()
+        return condensed.clone()  # an inference tensor cannot take part in training
+
+    def maps(self, pixels: Pixels) -> list[Tensor]:
+        """The layers' outputs for one input, its sides multiples of the stride, in the model's own type."""
+        kept = []
+        with torch.inference_mode():
+            flow = self.backend.prepare(pixels[None])
+            for index, stage in enumerate(self.backend.network.model[: max(self.layers) + 1]):
+                flow = stage(flow)
+                if index in self.layers:
+                    kept.append(flow)
+        return kept
+
+
+def _unfused(weights: Path) -> Any:
+    from ultralytics.models import YOLO
+
+    return YOLO(str(weights), task="detect").model
