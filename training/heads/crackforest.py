@@ -2,7 +2,7 @@
 
 Shi et al., "Automatic road crack detection using random structured forests", IEEE T-ITS 17(12), 2016.
 
-A patch is a square of 64 px; patches lie 32 px apart. It is *damaged* when at least 32 px of crack lie in its middle
+A patch is a square of 64 px; patches lie 32 px apart. It is *damaged* when at least 72 px of crack lie in its middle
 48 px, *intact* when it holds none at all. Between the two, where a crack only touches the margin, nothing is asked:
 such patches are left out of training and of every figure, and counted in the data card.
 """
@@ -20,8 +20,8 @@ from training.heads.dataset import IGNORED, DataSet, Picture, Pixels, load_check
 from training.heads.problems import Problems
 
 PATCH, STEP, INNER = 64, 32, 48
-# Crack pixels in the middle from which a patch counts as damaged: a hairline that crosses half of it.
-_ENOUGH = 32
+# Crack pixels in the middle from which a patch counts as damaged: a crack 3 px wide through half of it.
+_ENOUGH = 72
 _CRACK = 2  # 1 is the ground; 3, what cracks enclose, and 4, a doubtful crack, are neither intact nor a crack
 _LEAST_PICTURES = 8
 
@@ -51,7 +51,7 @@ def read_crackforest(name: str, folder: Path, problems: Problems) -> DataSet:
         if mask is not None:
             label = grid_of(mask)
             ignored += int((label[1:-1, 1:-1] == IGNORED).sum())
-            pictures.append(Picture(stem, stem, split_of(stem), partial(load_checked, paths[stem]), label))
+            pictures.append(Picture(stem, stem, split_of(stem, val=0.1), partial(load_checked, paths[stem]), label))
     if len(pictures) < _LEAST_PICTURES:
         raise problems.stop(f"--data {folder}: {len(pictures)} pictures with a mask, {_LEAST_PICTURES} are needed")
     unlabelled = len(set(paths) - set(masks))

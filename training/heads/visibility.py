@@ -66,7 +66,8 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
 
 def _split(stem: str) -> Split:
     if stem.isdigit():
-        return "test" if held_out(int(stem)) else split_of(stem, val=0.2, test=0)
+        # Not the stem alone: its hash has already decided what is held out.
+        return "test" if held_out(int(stem)) else split_of(f"visibility {stem}", val=0.2, test=0)
     return split_of(stem)
 
 
