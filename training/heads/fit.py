@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.heads.dataset import IGNORED
 
 Schedule = Literal["cosine", "one-cycle", "step"]
+_AVERAGE = 0.95
 _RANGE_STEPS, _RANGE = 60, (1e-5, 1.0)
 
 
@@ -83,6 +85,8 @@ def fit(module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan) -> 
     optimiser = torch.optim.AdamW(module.parameters(), lr=history.lr, weight_decay=plan.weight_decay)
     steps = plan.epochs * math.ceil(len(train.inputs[0]) / plan.batch)
     schedule = _schedule(optimiser, plan.schedule, history.lr, steps)
+    # Weights averaged over the last steps are judged and kept: single steps jump too much to choose among them.
+    average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE), use_buffers=True)
     best, kept = math.inf, copy.deepcopy(module.state_dict())
     for epoch in range(plan.epochs):
         module.train()
@@ -90,11 +94,12 @@ def fit(module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan) -> 
         for inputs, labels in _batches(train, plan.batch, generator):
             losses.append(_step(module, optimiser, inputs, labels, weights))
             schedule.step()
+            average.update_parameters(module)
         history.train_loss.append(sum(losses) / len(losses))
-        loss = float(_loss(predict(module, val.inputs[0]), val.labels[0], weights))
+        loss = float(_loss(predict(average, val.inputs[0]), val.labels[0], weights))
         history.val_loss.append(loss)
         if loss < best:
-            best, kept, history.best = loss, copy.deepcopy(module.state_dict()), epoch
+            best, kept, history.best = loss, copy.deepcopy(average.module.state_dict()), epoch
         elif epoch - history.best >= plan.patience:
             break
     module.load_state_dict(kept)

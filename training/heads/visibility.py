@@ -20,7 +20,7 @@ _LONGER = 640
 _CLIPS = {".mp4", ".mkv", ".avi", ".mov"}
 _PICTURES = {".jpg", ".jpeg", ".png"}
 # Frames of a clip, evenly spaced; the gap in the middle keeps the halves' pictures apart.
-_FRAMES, _GAP = 60, 0.02
+_FRAMES, _GAP = 30, 0.04
 
 
 def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet:
@@ -60,7 +60,7 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
             "pictures taken to be clear were not looked at one by one; a few are dim or blurred by themselves",
             *problems.lines(),
         ],
-        variants=1, photometric=False,
+        variants=0, photometric=False,
     )  # fmt: skip
 
 

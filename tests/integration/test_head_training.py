@@ -1,0 +1,140 @@
+"""`wayside train head` end to end: from a folder to a head, its card and its report."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+import torch
+import torchvision
+from typer.testing import CliRunner
+
+from services.cli import app
+from services.detector.heads.file import load_head
+from shared.exceptions import InputError
+from tests.conftest import SHARED
+from training.heads.command import Request, train_head
+from training.heads.crackforest import read_crackforest
+from training.heads.features import Backbone
+from training.heads.fit import Plan
+from training.heads.problems import Problems
+
+WEIGHTS = SHARED / "models" / "yolo11n-coco.pt"
+pytestmark = [pytest.mark.shared, pytest.mark.skipif(not WEIGHTS.exists(), reason="needs ../shared/models")]
+
+
+def draw(folder: Path, count: int = 24) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("stripes", "empty"):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            picture = rng.integers(60, 120, (96, 128, 3)).astype(np.uint8)
+            if label == "stripes":
+                picture[:, :: int(rng.integers(8, 20))] = 255
+            cv2.imwrite(str(folder / label / f"{number}.png"), picture)
+
+
+def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
+    draw(tmp_path / "road")
+    (tmp_path / "road" / "wet").mkdir()
+    (tmp_path / "road" / "empty" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    weights = tmp_path / "resnet18.pth"
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), weights)
+    result = CliRunner().invoke(
+        app,
+        ["train", "head", "--name", "road", "--data", str(tmp_path / "road"), "--out", str(tmp_path / "heads"),
+         "--model", str(WEIGHTS), "--imgsz", "160", "--epochs", "4", "--candidates", f"convnet,resnet18={weights}"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.output.split())
+    assert "empty/broken.jpg: corrupt picture" in told
+    assert "wet: empty class" in told
+    net, spec = load_head(tmp_path / "heads" / "road.safetensors")
+    assert spec.classes == ["empty", "stripes"]
+    assert spec.metrics["f1"] > 0.8
+    backbone = Backbone(WEIGHTS, spec.layers, spec.kind, 160, 1)
+    assert spec.backbone == backbone.digest
+    striped = cv2.imread(str(tmp_path / "road" / "stripes" / "3.png"), cv2.IMREAD_COLOR_RGB)
+    assert net.from_condensed(backbone.condensed(striped)[None]).argmax() == 1  # type: ignore[arg-type]
+    page = (tmp_path / "heads" / "road.html").read_text()
+    for word in ("torchvision resnet18", "small ConvNet", "<svg", "corrupt picture", "range test"):
+        assert word in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "not stated" in (tmp_path / "heads" / "road.md").read_text()
+
+
+def test_one_class_only_stops_with_all_problems(tmp_path: Path) -> None:
+    draw(tmp_path / "road", count=14)
+    for path in sorted((tmp_path / "road" / "stripes").iterdir())[:5]:
+        path.write_bytes(b"")
+    result = subprocess.run(
+        [sys.executable, "-m", "services.cli", "train", "head", "--name", "road", "--data", str(tmp_path / "road")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "a head needs two classes" in result.stderr
+    assert result.stderr.count("corrupt picture") == 5
+    assert "class with 9 usable pictures" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def crack_folder(folder: Path, count: int = 24) -> None:
+    rng = np.random.default_rng(1)
+    (folder / "image").mkdir(parents=True)
+    (folder / "groundTruth").mkdir()
+    for number in range(count):
+        picture = rng.normal(130, 8, (160, 192, 3)).clip(0, 255).astype(np.uint8)
+        mask = np.ones((160, 192), np.uint8)
+        row = int(rng.integers(40, 120))
+        cv2.line(mask, (0, row), (191, row + int(rng.integers(-30, 30))), 2, 5)
+        picture[mask == 2] = 40
+        write(folder, f"{number:03d}", picture, mask)
+
+
+def write(folder: Path, stem: str, picture: np.ndarray, mask: np.ndarray) -> None:
+    cv2.imwrite(str(folder / "image" / f"{stem}.png"), picture)
+    truth = np.empty((1, 1), dtype=[("Segmentation", "O"), ("Boundaries", "O")])
+    truth[0, 0] = (mask, mask)
+    scipy.io.savemat(folder / "groundTruth" / f"{stem}.mat", {"groundTruth": truth})
+
+
+def test_every_bad_annotation_is_named_and_the_rest_is_trained_on(tmp_path: Path) -> None:
+    crack_folder(tmp_path)
+    picture, mask = np.full((160, 192, 3), 90, np.uint8), np.ones((160, 192), np.uint8)
+    write(tmp_path, "large", picture, np.ones((320, 192), np.uint8))
+    mask[20:23, 20:180] = 2
+    write(tmp_path, "other", picture, mask)
+    write(tmp_path, "torn", picture, mask)
+    (tmp_path / "groundTruth" / "torn.mat").write_bytes(b"MATLAB 5.0 MAT-file, torn")
+    write(tmp_path, "black", picture, mask)
+    (tmp_path / "image" / "black.png").write_bytes(b"")
+    problems = Problems()
+    data = read_crackforest("pavement", tmp_path, problems)
+    told = "\n".join(problems.lines())
+    for line in ("large.mat: mask of 192x320 px reaches outside", "torn.mat: unreadable annotation",
+                 "black.png: corrupt picture", "other.mat: mask lies on nothing darker"):  # fmt: skip
+        assert line in told
+    assert len(data.pictures) == 24
+    path = train_head(
+        Request("pavement", [tmp_path], tmp_path / "heads", candidates=(), model=str(WEIGHTS)), Plan(epochs=6, lr=5e-3)
+    )
+    net, spec = load_head(path)
+    assert spec.metrics["f1"] > 0.8
+    backbone = Backbone(WEIGHTS, spec.layers, "patch", None, 1)
+    picture = cv2.imread(str(tmp_path / "image" / "000.png"), cv2.IMREAD_COLOR_RGB).astype(np.uint8)
+    heat = net.probabilities(backbone.maps(picture))[0, 1]
+    assert heat.shape == (5, 6)
+    assert heat[1:-1, 1:-1].max() > 0.8
+
+
+def test_no_picture_left_is_one_error_with_everything(tmp_path: Path) -> None:
+    crack_folder(tmp_path, count=9)
+    for path in (tmp_path / "groundTruth").iterdir():
+        path.write_bytes(b"no")
+    with pytest.raises(InputError, match="0 pictures with a mask") as raised:
+        read_crackforest("pavement", tmp_path, Problems())
+    assert str(raised.value).count("unreadable annotation") == 9
