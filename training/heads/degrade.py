@@ -57,9 +57,9 @@ def rain(picture: Image, rng: np.random.Generator) -> Image:
 
 def dark(picture: Image, rng: np.random.Generator) -> Image:
     """1 to 15 % of the light, with the shot and read noise of a sensor that amplifies it."""
-    linear = picture.astype(np.float64) ** _GAMMA * np.exp(rng.uniform(np.log(0.01), np.log(0.15)))
+    linear = picture**_GAMMA * float(np.exp(rng.uniform(np.log(0.01), np.log(0.15))))
     shot, read = rng.uniform(0.0, 0.004), rng.uniform(0.0005, 0.004)
-    noisy = linear + rng.normal(size=linear.shape) * np.sqrt(shot * linear + read**2)
+    noisy = linear + rng.standard_normal(linear.shape, np.float32) * np.sqrt(shot * linear + read**2)
     return _clipped(np.maximum(noisy, 0) ** (1 / _GAMMA))
 
 
@@ -91,8 +91,9 @@ def dirty_lens(picture: Image, rng: np.random.Generator) -> Image:
 
 def clear(picture: Image, rng: np.random.Generator) -> Image:
     """As it is, in a little more or less light, with a little noise."""
-    linear = picture.astype(np.float64) ** _GAMMA * np.exp(rng.uniform(np.log(0.5), np.log(1.4)))
-    noisy = np.clip(linear, 0, 1) ** (1 / _GAMMA) + rng.normal(size=linear.shape) * rng.uniform(0, 0.015)
+    linear = picture**_GAMMA * float(np.exp(rng.uniform(np.log(0.5), np.log(1.4))))
+    noise = rng.standard_normal(linear.shape, np.float32) * float(rng.uniform(0, 0.015))
+    noisy = np.clip(linear, 0, 1) ** (1 / _GAMMA) + noise
     return _clipped(noisy)
 
 
