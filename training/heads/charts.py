@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from training.heads.compare import Result
 
 # Text stays text, and the same data give the same bytes.
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "wayside", "font.size": 9, "axes.spines.top": False,
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "wayside", "font.size": 9, "axes.spines.top": False,
           "axes.spines.right": False}  # fmt: skip
 
 

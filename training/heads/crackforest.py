@@ -125,4 +125,5 @@ def _windows(mask: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
     first = STEP + STEP // 2 - side // 2
     views = np.lib.stride_tricks.sliding_window_view(mask, (side, side))[first::STEP, first::STEP]
     rows, columns = mask.shape[0] // STEP - 2, mask.shape[1] // STEP - 2
-    return views[:rows, :columns].sum(axis=(2, 3), dtype=np.int64)
+    sums: NDArray[np.int64] = views[:rows, :columns].sum(axis=(2, 3), dtype=np.int64)
+    return sums

@@ -67,7 +67,7 @@ def dirty_lens(picture: Image, rng: np.random.Generator) -> Image:
     """Out of focus, shaken, smeared with dirt, or wet with drops that show the scene blurred and upside down."""
     kind = rng.integers(4)
     if kind == 0:
-        return _clipped(cv2.GaussianBlur(picture, (0, 0), rng.uniform(2.0, 8.0)))
+        return _clipped(cv2.GaussianBlur(picture, (0, 0), rng.uniform(2.0, 8.0)).astype(np.float32))
     if kind == 1:
         return _clipped(_smeared(picture, rng.uniform(12, 40), rng.uniform(-3, 3)))
     height, width = picture.shape[:2]
@@ -128,4 +128,5 @@ def _smeared(picture: Image, length: float, slant: float) -> Image:
 
 
 def _clipped(picture: NDArray[np.floating]) -> Image:
-    return np.clip(picture, 0, 1).astype(np.float32)
+    clipped: Image = np.clip(picture, 0, 1).astype(np.float32)
+    return clipped

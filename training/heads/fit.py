@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ def fit(module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan) -> 
     steps = plan.epochs * math.ceil(len(train.inputs[0]) / plan.batch)
     schedule = _schedule(optimiser, plan.schedule, history.lr, steps)
     # Weights averaged over the last steps are judged and kept: single steps jump too much to choose among them.
-    average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE), use_buffers=True)
+    average = AveragedModel(module, multi_avg_fn=_averaging(), use_buffers=True)
     best, kept = math.inf, copy.deepcopy(module.state_dict())
     for epoch in range(plan.epochs):
         module.train()
@@ -175,7 +175,7 @@ def _step(
 ) -> float:
     loss = _loss(module(inputs), labels, weights)
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return float(loss.detach())
 
@@ -194,6 +194,10 @@ def _batches(kept: Kept, size: int, generator: torch.Generator) -> Iterator[tupl
             torch.stack([kept.inputs[variant][row] for variant, row in pairs]),
             torch.stack([kept.labels[variant][row] for variant, row in pairs]),
         )
+
+
+def _averaging() -> Any:
+    return get_ema_multi_avg_fn(_AVERAGE)  # type: ignore[no-untyped-call]
 
 
 def _schedule(optimiser: torch.optim.Optimizer, name: Schedule, lr: float, steps: int) -> LRScheduler:

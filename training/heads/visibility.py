@@ -91,10 +91,12 @@ def degraded(load: partial[Pixels], kind: str, group: str) -> Pixels:
     size = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
     resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     rng = np.random.default_rng(list(f"{group} {kind}".encode()))
-    result = DEGRADATIONS[kind](resized.astype(np.float32) / 255, rng)
+    result = DEGRADATIONS[kind](resized.astype(np.float32) / np.float32(255), rng)
     bgr = (result[:, :, ::-1] * 255).round().astype(np.uint8)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))])
-    return cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB).astype(np.uint8, copy=False)
+    decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
+    assert decoded is not None  # it was encoded one line above
+    return decoded.astype(np.uint8, copy=False)
 
 
 def _frames(clip: Path, problems: Problems) -> list[Picture]:
@@ -106,7 +108,7 @@ def _frames(clip: Path, problems: Problems) -> list[Picture]:
             every = max(1, total // _FRAMES)
             for number, frame in enumerate(container.decode(video=0)):
                 if number % every == 0:
-                    frames.append(frame.to_ndarray(format="rgb24"))
+                    frames.append(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
     except (av.FFmpegError, OSError, IndexError) as error:
         problems.add(clip, f"unreadable clip ({str(error).splitlines()[0]}); left out")
         return []

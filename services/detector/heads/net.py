@@ -114,6 +114,7 @@ class HeadNet(nn.Module):
         """
         weight, bias = self.squeeze.weight, self.squeeze.bias
         scaled = weight.flatten(1) / deviation
+        assert bias is not None
         bias.sub_(scaled @ mean)
         weight.copy_(scaled.view_as(weight))
 
