@@ -54,3 +54,36 @@ def detector(
     console = Console()
     console.print(figures, highlight=False, markup=False, soft_wrap=True)
     console.print(f"{target}, {card}", highlight=False)
+
+
+@train.command()
+def head(
+    name: Annotated[str, typer.Option("--name", help="Of the head: lower-case letters, digits, hyphens.")],
+    data: Annotated[list[Path], typer.Option("--data", help="One sub-folder of pictures per class; or CrackForest.")],
+    degrade: Annotated[
+        bool, typer.Option("--degrade", help="Make bad visibility from the pictures and clips of --data (repeatable).")
+    ] = False,
+    candidates: Annotated[
+        str, typer.Option("--candidates", help="Beside the head: convnet, resnet18…152, vgg16, NAME=WEIGHTS; or head.")
+    ] = "convnet,resnet18",
+    out: Annotated[Path, typer.Option("--out", help="Folder for head, card and report.")] = Path("models/heads"),
+    schedule: Annotated[str, typer.Option("--schedule", help="one-cycle, cosine or step.")] = "one-cycle",
+    epochs: Annotated[int, typer.Option("--epochs", help="At most.", min=1)] = 25,
+    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate; else by a range test.")] = None,
+    balance: Annotated[bool, typer.Option("--balance/--no-balance", help="Weigh rare classes more.")] = True,
+    licence: Annotated[str, typer.Option("--licence", help="Of the pictures, for the card.")] = "not stated",
+    start: Annotated[str, typer.Option("--start", help="Detector whose layers are used, by name or path.")] = (
+        "yolo11n-coco"
+    ),
+    imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    threads: Annotated[int, typer.Option("--threads", help="Cores to use.", min=1)] = 2,
+) -> None:
+    """A small classifier on the detector's features, compared with other networks in one report."""
+    from training.heads.command import Request, run_request
+
+    request = Request(
+        name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","), start=start, imgsz=imgsz,
+        licence=licence, threads=threads, command=shlex.join(["wayside", *sys.argv[1:]]),
+    )  # fmt: skip
+    run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)

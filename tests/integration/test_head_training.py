@@ -47,7 +47,7 @@ def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         app,
         ["train", "head", "--name", "road", "--data", str(tmp_path / "road"), "--out", str(tmp_path / "heads"),
-         "--model", str(WEIGHTS), "--imgsz", "160", "--epochs", "4", "--candidates", f"convnet,resnet18={weights}"],
+         "--start", str(WEIGHTS), "--imgsz", "160", "--epochs", "4", "--candidates", f"convnet,resnet18={weights}"],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     told = " ".join(result.output.split())
@@ -120,7 +120,7 @@ def test_every_bad_annotation_is_named_and_the_rest_is_trained_on(tmp_path: Path
         assert line in told
     assert len(data.pictures) == 24
     path = train_head(
-        Request("pavement", [tmp_path], tmp_path / "heads", candidates=(), model=str(WEIGHTS)), Plan(epochs=6, lr=5e-3)
+        Request("pavement", [tmp_path], tmp_path / "heads", candidates=(), start=str(WEIGHTS)), Plan(epochs=6, lr=5e-3)
     )
     net, spec = load_head(path)
     assert spec.metrics["f1"] > 0.8

@@ -1,13 +1,14 @@
 """The body of `wayside train head`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import torch
 
-from services.detector.heads.file import save_head
+from services.detector.heads.file import NAME, save_head
 from services.detector.weights import find_weights
 from shared.exceptions import ConfigError, ModelError
 from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
@@ -46,8 +47,7 @@ class Request:
     out: Path
     degrade: bool = False
     candidates: Sequence[str] = ("head", "convnet", "resnet18")
-    model: str = "yolo11n-coco"
-    models: Path | None = None
+    start: str = "yolo11n-coco"
     imgsz: int = 640
     licence: str = "not stated"
     threads: int = 2
@@ -55,7 +55,15 @@ class Request:
 
 
 def run_request(request: Request, *, schedule: str, epochs: int, lr: float | None, balanced: bool, seed: int) -> Path:
-    """`train_head` with the plan's parts as they were typed."""
+    """`train_head` with the plan's parts as they were typed.
+
+    Raises:
+        ConfigError: an unknown schedule, a name that no head can have, or as `train_head`.
+    """
+    if schedule not in get_args(Schedule):
+        raise ConfigError(f"--schedule {schedule!r}: {', '.join(get_args(Schedule))}")
+    if not re.fullmatch(NAME, request.name):
+        raise ConfigError(f"--name {request.name!r}: lower-case letters, digits and hyphens")
     plan = Plan(epochs=epochs, schedule=cast(Schedule, schedule), lr=lr, balanced=balanced, seed=seed)
     return train_head(request, plan)
 
@@ -75,7 +83,7 @@ def train_head(request: Request, plan: Plan) -> Path:
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
-    weights = find_weights(request.model, request.models)
+    weights = find_weights(request.start)
     head = FeatureHead(
         Backbone(weights, _LAYERS[data.kind], data.kind, imgsz, request.threads), len(data.classes), _HIDDEN
     )

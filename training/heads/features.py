@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from services.detector.backends.network import load_network
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.backbone import backbone_digest
 from services.detector.heads.net import HeadKind, condense
@@ -33,7 +33,7 @@ class Backbone:
         self.layers = list(layers)
         self.kind: HeadKind = kind
         self.imgsz = imgsz
-        self.digest = backbone_digest(_unfused(weights), layers)
+        self.digest = backbone_digest(load_network(weights), layers)
         maps = self.maps(np.zeros((64, 64, 3), np.uint8))
         self.channels = [int(feature.shape[1]) for feature in maps]
         self.stride = 64 // int(maps[-1].shape[2])
@@ -60,9 +60,3 @@ class Backbone:
                 if index in self.layers:
                     kept.append(flow)
         return kept
-
-
-def _unfused(weights: Path) -> Any:
-    from ultralytics.models import YOLO
-
-    return YOLO(str(weights), task="detect").model

@@ -13,6 +13,8 @@ from services.detector.weights import version_of
 from shared.exceptions import ModelError
 
 _KEY = "wayside"
+# What a head may be called.
+NAME = r"[a-z0-9][a-z0-9-]*"
 
 
 class DataCard(BaseModel):
@@ -55,7 +57,7 @@ class HeadSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     schema_: Literal["wayside.head/1"] = Field("wayside.head/1", alias="schema")
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=f"^{NAME}$")
     kind: HeadKind
     classes: list[str] = Field(min_length=2)
     layers: list[int] = Field(min_length=1)
