@@ -167,7 +167,9 @@ def flat(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    return functional.cross_entropy(*flat(logits, labels), weight=weights)
+    # Not torch's weighted mean: it divides by the weights in the batch, which takes weight from a rare class again.
+    rows, asked = flat(logits, labels)
+    return functional.cross_entropy(rows, asked, weight=weights, reduction="sum") / max(1, len(asked))
 
 
 def _step(
