@@ -28,9 +28,9 @@ class Settings(BaseSettings):
     model: str = Field("yolo11n-coco", description="detector: name or path of the weights")
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     heads: str = Field(
-        "auto",
+        "",
         description="detector: heads by name or path, with commas between; auto: all *.safetensors in the folder heads "
-        "of the folders of weights; empty for none",
+        "of the folders of weights; none without it",
     )
     trust_weights: bool = Field(
         False,
