@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from shared.exceptions import InputError
 from training.heads.dataset import IGNORED, DataSet, Picture, Pixels, load_checked, read_picture, split_of
@@ -76,7 +77,7 @@ def _mask(path: Path, pixels: Pixels, problems: Problems) -> NDArray[np.uint8] |
     """(H, W) uint8 of the picture's size; None, with the reason noted, when it cannot be used."""
     try:
         mask = np.asarray(loadmat(path)["groundTruth"][0, 0]["Segmentation"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
+    except (MatReadError, OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         problems.add(path, f"unreadable annotation ({text}); left out")
         return None
