@@ -64,6 +64,7 @@ def save_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file(kept, part, {_KEY: spec.model_dump_json(by_alias=True)})
+    part.chmod(0o644)  # it was made for its owner alone
     part.replace(path)
     return spec
 
