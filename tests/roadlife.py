@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from shared.catalogue import CATALOGUE
 from shared.clock import to_ns
+from shared.heads import CLEAR, FOG, HeadResult
 from shared.messages import DetectedObject, Detections, FrameRef
 from shared.site import Camera, Ground, Rule, Site, Zone
 from tests.unit.analyzer_helpers import LANE, LANE_2, SHOULDER, Mover, still, thing, travel
+from tests.unit.head_helpers import pavement, visibility
 
 FPS = 3
 SECONDS = 27.0
@@ -45,8 +47,15 @@ def stream(seed: int, *, start_s: float = 0.0, run: str | None = None) -> Iterat
             seen = [item for mover in casts[name] if (item := mover(time_s)) is not None and chance.random() > 0.1]
             ref = FrameRef(topic="frames", partition=0, offset=index, captured_at=to_ns(start_s + time_s))
             yield Detections(
-                camera=name, seq=index, run=run, frame=ref, width=1280, height=720, model="test@0", objects=seen
-            )
+                camera=name, seq=index, run=run, frame=ref, width=1280, height=720, model="test@0", objects=seen,
+                heads=_heads(time_s) if name == "north" else [],
+            )  # fmt: skip
+
+
+def _heads(t: float) -> list[HeadResult]:
+    """Damage far up the first lane, and fog for some seconds."""
+    fog = 14 <= t < 21
+    return [visibility(FOG if fog else CLEAR), pavement((1, 7), (1, 8), (2, 7), (2, 8))]
 
 
 def _road(chance: random.Random) -> list[Mover]:

@@ -52,13 +52,13 @@ def write(tmp_path: Path, untrained: tuple[Path, str]) -> Callable[..., Path]:
 def test_auto_takes_all_in_the_folders_and_leaves_out_with_a_word_what_does_not_fit(
     write: Callable[..., Path], tmp_path: Path, untrained: tuple[Path, str]
 ) -> None:
-    write("image", "visibility")
+    write("image", "own-view", name="own-view")
     write("patch", "other", name="other", backbone="1" * 64)
     (tmp_path / "models" / "heads" / "broken.safetensors").write_bytes(b"nonsense")
     with capture_logs() as logs:
-        heads = [head for head in find_heads("auto", tmp_path / "models") if head.spec.name in ("visibility", "other")]
+        heads = [head for head in find_heads("auto", tmp_path / "models") if head.spec.name in ("own-view", "other")]
         backend = TorchBackend(untrained[0], device="cpu", heads=heads)
-    assert [version.split("@")[0] for version in backend.heads] == ["visibility"]
+    assert [version.split("@")[0] for version in backend.heads] == ["own-view"]
     texts = [f"{entry['log_level']} {entry['event']} {entry.get('head', '')} {entry['reason']}" for entry in logs]
     assert any("broken.safetensors: cannot be read as a head" in text for text in texts)
     (other,) = [text for text in texts if "other@" in text]
