@@ -41,14 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure(rounds: int, batch: int) -> Table:
-    """Time the passes in turns, with the heads that a detector would run here.
+    """Time the passes in turns, with the heads that the settings name, else all that are here.
 
     Raises:
         ConfigError: there are none.
         InputError: the highway clip is not there.
     """
     settings = load_settings()
-    heads = find_heads(settings.heads, settings.models)
+    heads = find_heads(settings.heads or "auto", settings.models)
     backend = TorchBackend(find_weights(settings.model, settings.models), heads=heads)
     if not backend.heads:
         raise ConfigError("no heads fit the model; put some into models/heads or set WAYSIDE_HEADS")
