@@ -17,14 +17,14 @@ from services.cli import app
 from services.detector.heads.file import load_head
 from shared.exceptions import InputError
 from tests.conftest import SHARED
+from training.data.problems import Problems
 from training.heads.command import Request, train_head
 from training.heads.crackforest import read_crackforest
 from training.heads.features import Backbone
 from training.heads.fit import Plan
-from training.heads.problems import Problems
 
 WEIGHTS = SHARED / "models" / "yolo11n-coco.pt"
-pytestmark = [pytest.mark.shared, pytest.mark.skipif(not WEIGHTS.exists(), reason="needs ../shared/models")]
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("shared_dir")]
 
 
 def draw(folder: Path, count: int = 24) -> None:
@@ -129,6 +129,19 @@ def test_every_bad_annotation_is_named_and_the_rest_is_trained_on(tmp_path: Path
     heat = net.probabilities(backbone.maps(picture))[0, 1]
     assert heat.shape == (5, 6)
     assert heat[1:-1, 1:-1].max() > 0.8
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
+def test_an_annotation_that_is_cut_anywhere_is_named(tmp_path: Path, share: float) -> None:
+    crack_folder(tmp_path)
+    file = tmp_path / "groundTruth" / "003.mat"
+    scipy.io.savemat(file, {"groundTruth": scipy.io.loadmat(file)["groundTruth"]}, do_compression=True)
+    content = file.read_bytes()
+    file.write_bytes(content[: round(len(content) * share)])
+    problems = Problems()
+    assert len(read_crackforest("pavement", tmp_path, problems).pictures) == 23
+    assert len(problems.lines()) == 1
+    assert "003.mat: unreadable annotation" in problems.lines()[0]
 
 
 def test_no_picture_left_is_one_error_with_everything(tmp_path: Path) -> None:

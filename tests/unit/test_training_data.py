@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from rich.console import Console
 
 from shared.exceptions import InputError
 from training.data.coco_split import held_out
@@ -39,22 +38,22 @@ def test_every_problem_is_named_in_one_report_and_the_rest_is_used(tmp_path: Pat
     problems = Problems()
     found = {item.path.stem: item.classes for item in read_folder(tmp_path, COCO, problems)}
     assert found == {"good": ["person", "dog"], "outside": ["car"], "class": [], "words": []}
-    told = "\n".join(problems.lines)
+    told = "\n".join(problems.lines())
     for text in (
         "corrupt.jpg: cannot be decoded", "empty.txt: cannot be read (UnicodeDecodeError)",
         "outside.txt: line 1: the box lies outside the picture", "class.txt: line 1: class 7 is none of the 5",
         "words.txt: line 1: 'car 0.5 0.5 0.2 0.2' is not class", "words.txt: line 2: the box has no size",
     ):  # fmt: skip
         assert text in told
-    assert len(problems.lines) == 6
+    assert len(problems.lines()) == 6
 
 
 def test_nothing_usable_and_no_layout_stop_the_training(tmp_path: Path) -> None:
     picture(tmp_path, "corrupt", None).write_bytes(b"no picture")
     problems = Problems()
-    read_folder(tmp_path, COCO, problems)
     with pytest.raises(InputError, match="no picture can be used"):
-        problems.tell(Console(quiet=True))
+        read_folder(tmp_path, COCO, problems)
+    assert problems.lines() == [f"{tmp_path}/images/corrupt.jpg: cannot be decoded"]
     with pytest.raises(InputError, match=r"nowhere: has no folder images/"):
         read_folder(tmp_path / "nowhere", COCO, problems)
 
@@ -103,6 +102,5 @@ def test_the_dataset_holds_every_picture_but_those_held_out(tmp_path: Path) -> N
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
-    problems = Problems()
-    write_dataset(Recipe((), staged=0, repeat=1, seed=1), COCO, tmp_path / "data", problems)
-    assert problems.fatal == ["nothing to train on; give --data FOLDER or --staged COUNT"]
+    with pytest.raises(InputError, match=r"^nothing to train on; give --data FOLDER or --staged COUNT$"):
+        write_dataset(Recipe((), staged=0, repeat=1, seed=1), COCO, tmp_path / "data", Problems())

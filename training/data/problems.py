@@ -1,6 +1,5 @@
-"""What is wrong with training data, collected so that one report names all of it."""
+"""What is wrong with training data, all of it in one report."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,39 +7,42 @@ from rich.console import Console
 
 from shared.exceptions import InputError
 
-_SHOWN = 40
+_SHOWN = 20
 
 
-@dataclass
+@dataclass(slots=True)
 class Problems:
-    """Collects problems; `fatal` ones stop the training, others leave a picture or a line out."""
+    """Collects what cannot be used; the rest is trained on.
 
-    lines: list[str] = field(default_factory=list)
-    fatal: list[str] = field(default_factory=list)
+    Example:
+        >>> problems = Problems()
+        >>> problems.add(Path("wet/1.jpg"), "cannot be decoded")
+        >>> problems.lines()
+        ['wet/1.jpg: cannot be decoded']
+    """
 
-    def add(self, path: Path, text: str) -> None:
-        """One picture or line is left out."""
-        self.lines.append(f"{path}: {text}")
+    found: list[tuple[str, str]] = field(default_factory=list)
 
-    def stop(self, text: str) -> None:
-        """Training cannot begin."""
-        self.fatal.append(text)
+    def add(self, where: Path | str, what: str) -> None:
+        """Note one problem."""
+        self.found.append((str(where), what))
+
+    def lines(self) -> list[str]:
+        """One line each, in the order of their finding."""
+        return [f"{where}: {what}" for where, what in self.found]
 
     def tell(self, console: Console) -> None:
-        """Print the report.
-
-        Raises:
-            InputError: something fatal was found.
-        """
-        for line in self._shortened(self.lines):
+        """Print what is left out."""
+        for line in self._shortened():
             console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
-        if self.lines:
-            console.print(f"{len(self.lines)} problems in the data", highlight=False)
-        if self.fatal:
-            raise InputError("; ".join(self.fatal))
+        if self.found:
+            console.print(f"{len(self.found)} problems in the data", highlight=False)
 
-    @staticmethod
-    def _shortened(lines: Sequence[str]) -> list[str]:
-        if len(lines) <= _SHOWN:
-            return list(lines)
-        return [*lines[:_SHOWN], f"… and {len(lines) - _SHOWN} more of that kind"]
+    def stop(self, why: str) -> InputError:
+        """The error that ends the training: why, then every problem."""
+        return InputError("\n  ".join([why, *self._shortened()]))
+
+    def _shortened(self) -> list[str]:
+        listed = self.lines()
+        more = [f"… and {len(listed) - _SHOWN} more"] if len(listed) > _SHOWN else []
+        return [*listed[:_SHOWN], *more]

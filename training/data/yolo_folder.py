@@ -36,7 +36,7 @@ def read_folder(folder: Path, names: Sequence[str], problems: Problems) -> list[
         names: class names by number; a `data.yaml` in the folder has its own.
 
     Raises:
-        InputError: no such layout.
+        InputError: no such layout, or no picture can be used.
     """
     images = folder / "images"
     if not images.is_dir():
@@ -44,7 +44,7 @@ def read_folder(folder: Path, names: Sequence[str], problems: Problems) -> list[
     names = _own_names(folder) or names
     found = [item for path in sorted(_pictures(images)) if (item := _read(path, folder, names, problems))]
     if not found:
-        problems.stop(f"{folder}: no picture can be used")
+        raise InputError(f"{folder}: no picture can be used")
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 from rich.progress import track
 
+from shared.exceptions import InputError
 from training.data.auto_cutouts import Labelled, cut_all
 from training.data.coco_split import held_out
 from training.data.problems import Problems
@@ -61,10 +62,13 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
 
     Returns:
         the dataset's YAML file for Ultralytics; its names are the start's and those that the data have beside them.
+
+    Raises:
+        InputError: nothing is left to train on.
     """
     seen = [item for item in read_all(recipe.folders, names, problems) if not is_held_out(item.path)]
     if recipe.folders and not seen:
-        problems.stop("every picture is held out for evaluation; give more pictures")
+        raise InputError("every picture is held out for evaluation; give more pictures")
     rows = rows_for(names, [*(name for item in seen for name in item.classes), *(NEW if recipe.staged else ())])
     out = out.resolve()
     (out / "images").mkdir(parents=True, exist_ok=True)
@@ -84,7 +88,7 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
     judging += drawn[::_VALIDATED]
     training += [path for index, path in enumerate(drawn) if index % _VALIDATED]
     if not training:
-        problems.stop("nothing to train on; give --data FOLDER or --staged COUNT")
+        raise InputError("nothing to train on; give --data FOLDER or --staged COUNT")
     judging = judging or training[:1]
     for name, paths in (("train", training), ("val", judging)):
         (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))

@@ -63,8 +63,10 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
     data = folder / "data" / "data.yaml"
     if not (folder / "data" / "complete").is_file():
         problems = Problems()
-        write_dataset(recipe, names, folder / "data", problems)
-        problems.tell(console)
+        try:
+            write_dataset(recipe, names, folder / "data", problems)
+        finally:
+            problems.tell(console)
         (folder / "data" / "complete").touch()
     if not (folder / "finished").is_file():
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)

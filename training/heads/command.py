@@ -11,6 +11,7 @@ import torch
 from services.detector.heads.file import NAME, save_head
 from services.detector.weights import find_weights
 from shared.exceptions import ConfigError, ModelError
+from training.data.problems import Problems
 from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
 from training.heads.card import spec_of, write_card
 from training.heads.compare import compare
@@ -19,7 +20,6 @@ from training.heads.dataset import DataSet
 from training.heads.features import Backbone
 from training.heads.fit import Plan, Schedule
 from training.heads.folder import read_folder
-from training.heads.problems import Problems
 from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console

@@ -7,6 +7,7 @@ A patch is a square of 64 px; patches lie 32 px apart. It is *damaged* when at l
 such patches are left out of training and of every figure, and counted in the data card.
 """
 
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from shared.exceptions import InputError
+from training.data.problems import Problems
 from training.heads.dataset import IGNORED, DataSet, Picture, Pixels, load_checked, read_picture, split_of
-from training.heads.problems import Problems
 
 PATCH, STEP, INNER = 64, 32, 48
 # Crack pixels in the middle from which a patch counts as damaged: a crack 3 px wide through half of it.
@@ -73,13 +74,32 @@ def read_crackforest(name: str, folder: Path, problems: Problems) -> DataSet:
     return result
 
 
+def _segmentation(path: Path) -> NDArray[np.uint8]:
+    """The regions of an annotation.
+
+    Raises:
+        ValueError: no MATLAB file, or one that holds something else.
+    """
+    try:
+        content = loadmat(path)
+    except _UNREADABLE as error:
+        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from None
+    truth = content.get("groundTruth")
+    if truth is None or not truth.size or "Segmentation" not in (truth.dtype.names or ()):
+        raise ValueError("no groundTruth.Segmentation in it")
+    return np.asarray(truth.flat[0]["Segmentation"])
+
+
+# What scipy was seen to raise on files that are cut or have bytes changed, and on MATLAB 7.3.
+_UNREADABLE = (MatReadError, zlib.error, OSError, ValueError, TypeError, IndexError, NotImplementedError)
+
+
 def _mask(path: Path, pixels: Pixels, problems: Problems) -> NDArray[np.uint8] | None:
     """(H, W) uint8 of the picture's size; None, with the reason noted, when it cannot be used."""
     try:
-        mask = np.asarray(loadmat(path)["groundTruth"][0, 0]["Segmentation"])
-    except (MatReadError, OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        problems.add(path, f"unreadable annotation ({text}); left out")
+        mask = _segmentation(path)
+    except ValueError as error:
+        problems.add(path, f"unreadable annotation ({error}); left out")
         return None
     height, width = pixels.shape[:2]
     if mask.ndim != 2 or mask.shape != (height, width):

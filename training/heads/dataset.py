@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.heads.net import HeadKind
-from training.heads.problems import Problems
+from training.data.problems import Problems
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from shared.exceptions import InputError
+from training.data.problems import Problems
 from training.heads.dataset import SPLITS, DataSet, Picture, Split, load_checked, read_picture, split_of
-from training.heads.problems import Problems
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 # Fewer examples of a class than this cannot be split in three and judged.

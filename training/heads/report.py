@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.data.problems import Problems
 from training.heads import charts
 from training.heads.compare import Result
 from training.heads.crackforest import PATCH, STEP
 from training.heads.dataset import IGNORED, DataSet, Pixels
-from training.heads.problems import Problems
 
 _WRONG = 24
 _STYLE = """

@@ -13,9 +13,9 @@ import numpy as np
 
 from shared.exceptions import InputError
 from training.data.coco_split import held_out
+from training.data.problems import Problems
 from training.heads.dataset import DataSet, Picture, Pixels, Split, load_checked, read_picture, split_of
 from training.heads.degrade import DEGRADATIONS
-from training.heads.problems import Problems
 
 _LONGER = 640
 _CLIPS = {".mp4", ".mkv", ".avi", ".mov"}
