@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from ultralytics.nn.tasks import DetectionModel
 
+from services.detector.safe_file import KEY, read_safe, write_safe
 from shared.exceptions import ModelError
-
-_KEY = "wayside"
 
 
 class ModelSpec(BaseModel):
@@ -61,11 +59,7 @@ def save_model(
         name=name, architecture=described, rows=list(rows), classes=list(classes), start=start, command=command,
         tensors_sha256=_digest(kept),
     )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(kept, part, {_KEY: spec.model_dump_json(by_alias=True)})
-    part.chmod(0o644)  # it was made for its owner alone
-    part.replace(path)
+    write_safe(path, kept, spec.model_dump_json(by_alias=True))
     return spec
 
 
@@ -75,14 +69,17 @@ def read_spec(path: Path) -> ModelSpec:
     Raises:
         ModelError: no such file, or not one of ours.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     try:
-        with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
+        text, tensors = read_safe(path)
         if text is None:
             raise ModelError(
-                f"{path}: no model of Wayside: its metadata have no {_KEY!r}; `wayside train detector` makes one"
+                f"{path}: no model of Wayside: its metadata have no {KEY!r}; `wayside train detector` makes one"
             )
-        return ModelSpec.model_validate_json(text)
+        return ModelSpec.model_validate_json(text), tensors
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
     except ValidationError as error:
@@ -97,12 +94,7 @@ def load_model(path: Path) -> DetectionModel:
     Raises:
         ModelError: damaged, or the numbers do not fit the architecture.
     """
-    spec = read_spec(path)
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ModelError(f"{path}: cannot be read as safetensors: {error}; copy the file anew") from None
+    spec, tensors = _read(path)
     if _digest(tensors) != spec.tensors_sha256:
         raise ModelError(f"{path}: the numbers do not match their checksum; copy the file anew")
     try:

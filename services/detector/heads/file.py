@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
 from services.detector.heads.net import HeadKind, HeadNet, HeadShape
+from services.detector.safe_file import KEY, read_safe, write_safe
 from services.detector.weights import version_of
 from shared.exceptions import ModelError
 
-_KEY = "wayside"
 # What a head may be called.
 NAME = r"[a-z0-9][a-z0-9-]*"
 
@@ -95,14 +94,10 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
     Raises:
         ModelError: it cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in net.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().float() for name, tensor in net.state_dict().items()}
     whole = spec.model_copy(update={"temperature": net.temperature})
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={_KEY: whole.model_dump_json(by_alias=True)})
-        partial.chmod(0o644)
-        partial.replace(path)
+        write_safe(path, tensors, whole.model_dump_json(by_alias=True))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
     return version_of(path)
@@ -115,15 +110,13 @@ def load_head(path: Path) -> tuple[HeadNet, HeadSpec]:
         ModelError: missing, corrupt, or not a head; names the file and what is wrong.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+        text, state = read_safe(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read as a head: {str(error).splitlines()[0]}") from None
-    if _KEY not in metadata:
-        raise ModelError(f"{path}: is no head: it holds no {_KEY!r} metadata; train one with `wayside train head`")
+    if text is None:
+        raise ModelError(f"{path}: is no head: it holds no {KEY!r} metadata; train one with `wayside train head`")
     try:
-        spec = HeadSpec.model_validate(json.loads(metadata[_KEY]))
+        spec = HeadSpec.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "description"
@@ -134,6 +127,6 @@ def load_head(path: Path) -> tuple[HeadNet, HeadSpec]:
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        text = " ".join(str(error).split())
-        raise ModelError(f"{path}: its weights do not fit its description: {text}") from None
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path}: its weights do not fit its description: {reason}") from None
     return net.requires_grad_(False).eval(), spec
