@@ -17,9 +17,7 @@ def random_spec(kind: HeadKind, *, backbone: str = NO_BACKBONE, name: str | None
     fields: dict[str, object] = {
         "name": name or ("pavement" if kind == "patch" else "visibility"),
         "kind": kind,
-        "classes": ["intact", "damaged"]
-        if kind == "patch"
-        else ["clear", "rain", "fog-or-smoke", "dark", "dirty-lens"],
+        "classes": ["intact", "damaged"] if kind == "patch" else _VISIBILITY,
         "layers": LAYERS,
         "channels": CHANNELS,
         "hidden": 16,

@@ -20,8 +20,8 @@ from services.detector.stage import Decoded, DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
 from shared.exceptions import ConfigError, ModelError
-from shared.messages import Detections, FrameRef
 from shared.site import Camera
+from tests.detecting import decoded_highway, detect
 from tests.detector_heads import LAYERS, random_head, random_net, random_spec
 from tests.staging import wayside
 
@@ -122,16 +122,7 @@ def stage(weights: Path, heads: list[Head]) -> DetectorStage:
 
 @pytest.fixture(scope="module")
 def decoded(stage: DetectorStage, shared_dir: Path) -> list[Decoded]:
-    camera = Camera(id="highway", source=str(shared_dir / "clips" / "highway.mp4"), fps=1)
-    return [stage.decode(frame) for frame in read_once(camera)][:6]
-
-
-def detect(stage: DetectorStage, items: list[Decoded]) -> list[Detections]:
-    refs = [
-        FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
-        for item in items
-    ]
-    return stage.detect(items, refs)
+    return decoded_highway(stage, shared_dir, 6)
 
 
 @pytest.mark.shared

@@ -12,9 +12,10 @@ from services.detector.backends.torch import TorchBackend
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
-from shared.messages import Detections, FrameRef
+from shared.messages import Detections
 from shared.site import Camera
 from shared.sitefile import load_site
+from tests.detecting import decoded_highway, detect
 
 pytestmark = pytest.mark.shared
 
@@ -26,16 +27,7 @@ def stage(shared_dir: Path) -> DetectorStage:
 
 @pytest.fixture(scope="module")
 def decoded(stage: DetectorStage, shared_dir: Path) -> list[Decoded]:
-    camera = Camera(id="highway", source=str(shared_dir / "clips" / "highway.mp4"), fps=1)
-    return [stage.decode(frame) for frame in read_once(camera)][:8]
-
-
-def detect(stage: DetectorStage, items: list[Decoded]) -> list[Detections]:
-    refs = [
-        FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
-        for item in items
-    ]
-    return stage.detect(items, refs)
+    return decoded_highway(stage, shared_dir, 8)
 
 
 def test_batches_of_any_size_give_the_same_bytes(stage: DetectorStage, decoded: list[Decoded]) -> None:

@@ -4,7 +4,6 @@ Each pass ends with its boxes, and with heads also with their answers: the whole
 """
 
 import argparse
-import statistics
 import time
 
 import numpy as np
@@ -18,8 +17,8 @@ from services.detector.weights import find_weights
 from services.producer import read_once
 from shared.exceptions import ConfigError
 from shared.settings import load_settings
-from training.bench.machine import describe
 from training.bench.pipeline import highway
+from training.bench.ratios import ratio_table
 from training.report import wide_console
 
 _FRAMES = 48
@@ -77,19 +76,10 @@ def _pass(backend: TorchBackend, batches: list[NDArray[np.uint8]], groups: list[
 
 def _table(times: dict[bool, list[float]], backend: TorchBackend, batch: int, shape: tuple[int, int]) -> Table:
     where = f"{shape[1]}x{shape[0]} px, batch {batch}, {backend.device_name}, {backend.parallel} threads"
-    table = Table(
-        title=f"forward pass with its boxes, ms per frame, {where}, {backend.precision}, {len(times[True])} rounds",
-        caption=describe(),
-    )
-    for column in ("contestant", "min", "median", "max", "this / without heads: min", "median", "max"):
-        left = column == "contestant"
-        table.add_column(column, justify="left" if left else "right", no_wrap=left)
-    ratios = {asked: [own / plain for own, plain in zip(times[asked], times[False], strict=True)] for asked in times}
-    for asked, name in ((False, "without heads"), (True, f"with {', '.join(backend.heads)}")):
-        figures = [f"{pick(times[asked]):.2f}" for pick in (min, statistics.median, max)]
-        figures += [f"{pick(ratios[asked]):.3f}" for pick in (min, statistics.median, max)]
-        table.add_row(name, *figures)
-    return table
+    title = f"forward pass with its boxes, ms per frame, {where}, {backend.precision}, {len(times[True])} rounds"
+    plain = "without heads"
+    measured = {plain: times[False], f"with {', '.join(backend.heads)}": times[True]}
+    return ratio_table(title, measured, plain, lambda own, base: own / base, head="this / without heads", digits=(2, 3))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ row with a close-up looks twice, as Wayside does by default where lanes go far.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from services.producer import read_once
 from shared.exceptions import InputError
 from shared.site import Camera, Site
 from shared.sitefile import load_site
-from training.bench.machine import describe
+from training.bench.ratios import ratio_table
 from training.report import wide_console
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -109,19 +108,10 @@ def highway() -> tuple[Site, Camera]:
 
 
 def _table(rates: dict[str, list[float]], rounds: int, how: str, frames: int) -> Table:
-    table = Table(
-        title=f"frames/s, {frames} frames of the highway clip, {how}, {rounds} rounds",
-        caption=describe(),
-    )
-    for column in ("contestant", "min", "median", "max", "wayside run / this: min", "median", "max"):
-        left = column == "contestant"
-        table.add_column(column, justify="left" if left else "right", no_wrap=left)
-    for name, own in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(rates["wayside run"], own, strict=True)]
-        figures = [f"{pick(own):.1f}" for pick in (min, statistics.median, max)]
-        figures += [f"{pick(ratios):.2f}" for pick in (min, statistics.median, max)]
-        table.add_row(name, *figures)
-    return table
+    return ratio_table(
+        f"frames/s, {frames} frames of the highway clip, {how}, {rounds} rounds", rates, "wayside run",
+        lambda own, ours: ours / own, head="wayside run / this", digits=(1, 2),
+    )  # fmt: skip
 
 
 def _tensors(backend: TorchBackend, pictures: list[NDArray[np.uint8]], batch: int) -> list[Tensor]:

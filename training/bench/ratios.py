@@ -1,0 +1,35 @@
+"""Tables of contestants that were measured in turns."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.table import Table
+
+from training.bench.machine import describe
+
+_PICKS: tuple[Callable[[Sequence[float]], float], ...] = (min, statistics.median, max)
+
+
+def ratio_table(
+    title: str, measured: Mapping[str, Sequence[float]], of: str, ratio: Callable[[float, float], float],
+    *, head: str, digits: tuple[int, int],
+) -> Table:  # fmt: skip
+    """One row per contestant: its figures, and the ratios of each turn.
+
+    Args:
+        measured: by contestant, one figure per turn.
+        of: the contestant that the others are compared with.
+        ratio: of a contestant's own figure and of `of`'s in the same turn.
+        head: of the ratios' columns.
+        digits: behind the point, of figures and of ratios.
+    """
+    table = Table(title=title, caption=describe())
+    for column in ("contestant", "min", "median", "max", f"{head}: min", "median", "max"):
+        left = column == "contestant"
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+    for name, own in measured.items():
+        ratios = [ratio(*pair) for pair in zip(own, measured[of], strict=True)]
+        figures = [f"{pick(own):.{digits[0]}f}" for pick in _PICKS]
+        figures += [f"{pick(ratios):.{digits[1]}f}" for pick in _PICKS]
+        table.add_row(name, *figures)
+    return table
