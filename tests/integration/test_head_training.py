@@ -14,9 +14,12 @@ import torchvision
 from typer.testing import CliRunner
 
 from services.cli import app
+from services.detector.backends.torch import TorchBackend
 from services.detector.heads.file import load_head
+from services.detector.letterbox import Letterbox
 from shared.exceptions import InputError
 from tests.conftest import SHARED
+from tests.detector_heads import LAYERS, random_head
 from training.data.problems import Problems
 from training.heads.command import Request, train_head
 from training.heads.crackforest import read_crackforest
@@ -151,3 +154,19 @@ def test_no_picture_left_is_one_error_with_everything(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 pictures with a mask") as raised:
         read_crackforest("pavement", tmp_path, Problems())
     assert str(raised.value).count("unreadable annotation") == 9
+
+
+def test_training_shows_a_head_what_the_detector_shows_it() -> None:
+    """A picture of 16:9 has padding in the detector's input, which no head sees."""
+    backbone = Backbone(WEIGHTS, LAYERS, "image", 320, 1)
+    head = random_head("image", backbone=backbone.digest)
+    picture = np.random.default_rng(2).integers(0, 255, (180, 320, 3)).astype(np.uint8)
+    letterbox = Letterbox.fit(320, 180, 320)
+    assert letterbox.shape == (192, 320)
+    placed = np.empty((1, *letterbox.shape, 3), np.uint8)
+    letterbox.place(picture, placed[0])
+    backend = TorchBackend(WEIGHTS, device="cpu", threads=1, heads=[head])
+    (answer,) = backend.forward(placed, inner=[letterbox.inner]).heads[0]
+    logits = head.net.from_condensed(backbone.condensed(picture)[None]) / head.net.temperature
+    trained = torch.softmax(logits, 1)[0]
+    assert list(answer.probabilities.values()) == pytest.approx(trained.tolist(), abs=2e-3)

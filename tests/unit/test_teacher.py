@@ -9,7 +9,7 @@ from torch import Tensor
 from ultralytics.nn.tasks import DetectionModel
 
 from training.detector.classes import COCO, NEW, rows_for
-from training.detector.regroup import extended
+from training.detector.rows import extended
 from training.detector.trainer import Teacher
 
 CAR = 2

@@ -87,7 +87,7 @@ class Roadside:
             row = float(random.uniform(self._road.far, len(picture)))
             column = self._road.column(float(random.uniform(0, self._road.lanes)), row)
             stain(random, picture, column, row, self._road.scale_of_row(row))
-        labels = self._place(picture, self._things(self._road))
+        labels = _draw(picture, self._road, self._things(self._road))
         picture = Weather(conditions, picture.shape).apply(picture, int(random.integers(100)))
         if random.random() < 0.5:
             picture, labels = _closer(random, picture, labels)
@@ -148,40 +148,30 @@ class Roadside:
         light = float(random.uniform(0.6, 1.25))
         return Cutout(cv2.convertScaleAbs(cutout.colour, alpha=light), cutout.alpha)  # type: ignore[arg-type]
 
-    def _place(self, picture: Picture, things: Sequence[_Standing]) -> Labels:
-        height, width = picture.shape[:2]
-        near_first: list[tuple[str, NDArray[np.float64]]] = []
-        for thing in sorted(things, key=lambda item: -item.z):
-            row = self._row(picture, thing)
-            tall = thing.metres * self._scale(row)
-            column = self._column(thing, row)
-            draw(picture, sprite_of(thing.cutout, tall, shadow=True), column, row)
-            rows, columns = thing.cutout.alpha.shape
-            half = tall * columns / rows / 2
-            box = np.array([column - half, row - tall, column + half, row])
-            near_first.insert(0, (thing.label, box))
-        classes, boxes = [], []
-        for index, (label, box) in enumerate(near_first):
-            inside = np.clip(box, 0, [width, height, width, height])
-            size = inside[2:] - inside[:2]
-            seen = size.prod() / (box[2:] - box[:2]).prod()
-            covered = max((_share(inside, other) for _, other in near_first[:index]), default=0.0)
-            if size.max() >= _LEAST_PIXELS and seen > 0.4 and covered < _HIDDEN:
-                classes.append(label)
-                boxes.append(inside)
-        return Labels(classes, np.array(boxes).reshape(-1, 4))
 
-    def _row(self, picture: Picture, thing: _Standing) -> float:
-        assert self._road is not None
-        return float(np.clip(self._road.row_of(thing.z), self._road.horizon + 4, len(picture) * 1.1))
-
-    def _scale(self, row: float) -> float:
-        assert self._road is not None
-        return self._road.scale_of_row(row)
-
-    def _column(self, thing: _Standing, row: float) -> float:
-        assert self._road is not None
-        return self._road.column(thing.across, row)
+def _draw(picture: Picture, place: Place, things: Sequence[_Standing]) -> Labels:
+    """Draw the things in place, the farthest first; labels of those that can be seen."""
+    height, width = picture.shape[:2]
+    near_first: list[tuple[str, NDArray[np.float64]]] = []
+    for thing in sorted(things, key=lambda item: -item.z):
+        row = float(np.clip(place.row_of(thing.z), place.horizon + 4, len(picture) * 1.1))
+        tall = thing.metres * place.scale_of_row(row)
+        column = place.column(thing.across, row)
+        draw(picture, sprite_of(thing.cutout, tall, shadow=True), column, row)
+        rows, columns = thing.cutout.alpha.shape
+        half = tall * columns / rows / 2
+        box = np.array([column - half, row - tall, column + half, row])
+        near_first.insert(0, (thing.label, box))
+    classes, boxes = [], []
+    for index, (label, box) in enumerate(near_first):
+        inside = np.clip(box, 0, [width, height, width, height])
+        size = inside[2:] - inside[:2]
+        seen = size.prod() / (box[2:] - box[:2]).prod()
+        covered = max((_share(inside, other) for _, other in near_first[:index]), default=0.0)
+        if size.max() >= _LEAST_PIXELS and seen > 0.4 and covered < _HIDDEN:
+            classes.append(label)
+            boxes.append(inside)
+    return Labels(classes, np.array(boxes).reshape(-1, 4))
 
 
 def _share(box: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -1,6 +1,6 @@
 """Pictures with boxes in YOLO's folder layout, checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,8 @@ import yaml
 from numpy.typing import NDArray
 
 from shared.exceptions import InputError
+from training.data.pictures import pictures_below
 from training.data.problems import Problems
-
-_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +41,10 @@ def read_folder(folder: Path, names: Sequence[str], problems: Problems) -> list[
     if not images.is_dir():
         raise InputError(f"{folder}: has no folder images/; YOLO's layout is images/… and labels/… beside each other")
     names = _own_names(folder) or names
-    found = [item for path in sorted(_pictures(images)) if (item := _read(path, folder, names, problems))]
+    found = [item for path in pictures_below(images) if (item := _read(path, folder, names, problems))]
     if not found:
         raise InputError(f"{folder}: no picture can be used")
     return found
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
 
 
 def _own_names(folder: Path) -> list[str] | None:

@@ -13,7 +13,7 @@ from training.data.roadside import Labels, Roadside
 from training.detector.classes import CLASSES, NAMES
 from training.detector.dataset import Recipe, is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
-from training.detector.regroup import names_of
+from training.detector.rows import names_of
 from training.scenes.canvas import Picture
 
 _STAGED, _SEED = 400, 20_000

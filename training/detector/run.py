@@ -19,7 +19,7 @@ from shared.exceptions import ConfigError
 from training.data.problems import Problems
 from training.detector.classes import own_class
 from training.detector.dataset import Recipe, write_dataset
-from training.detector.regroup import between, extended, names_of
+from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
-from training.detector.regroup import extended, names_of
+from training.detector.rows import extended, names_of
 
 # How much agreement with the teacher counts beside the labels: classes, and the distributions of the boxes' sides.
 _SCORES, _SIDES = 2.0, 0.5

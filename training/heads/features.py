@@ -11,6 +11,7 @@ from services.detector.backends.network import load_network
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.backbone import backbone_digest
 from services.detector.heads.net import HeadKind, condense
+from services.detector.heads.panel import cut, seen_part
 from services.detector.letterbox import Letterbox
 from training.heads.dataset import Pixels
 
@@ -40,14 +41,20 @@ class Backbone:
 
     def condensed(self, pixels: Pixels) -> Tensor:
         """(inputs, h, w) of a patch head or (inputs,) of an image head, float32 on the CPU."""
-        if self.imgsz is not None:
-            height, width = pixels.shape[:2]
-            letterbox = Letterbox.fit(width, height, self.imgsz, self.backend.stride)
-            placed = np.empty((*letterbox.shape, 3), np.uint8)
-            letterbox.place(pixels, placed)
-            pixels = placed
+        if self.imgsz is None:
+            return self._condensed(self.maps(pixels))
+        height, width = pixels.shape[:2]
+        letterbox = Letterbox.fit(width, height, self.imgsz, self.backend.stride)
+        placed = np.empty((*letterbox.shape, 3), np.uint8)
+        letterbox.place(pixels, placed)
+        maps = self.maps(placed)
+        # As the detector shows it to the head: without what pads the picture.
+        part = seen_part(letterbox.inner, letterbox.shape, [feature.shape[2] for feature in maps])
+        return self._condensed([cut(feature, part, letterbox.shape) for feature in maps])
+
+    def _condensed(self, maps: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():
-            condensed = condense(self.kind, self.maps(pixels))[0].float().cpu()
+            condensed = condense(self.kind, maps)[0].float().cpu()
         return condensed.clone()  # an inference tensor cannot take part in training
 
     def maps(self, pixels: Pixels) -> list[Tensor]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from shared.exceptions import InputError
+from training.data.pictures import SUFFIXES, is_picture
 from training.data.problems import Problems
 from training.heads.dataset import SPLITS, DataSet, Picture, Split, load_checked, read_picture, split_of
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 # Fewer examples of a class than this cannot be split in three and judged.
 _LEAST = 12
 # What a normal state is called, so that it becomes the first class whatever the alphabet says.
@@ -76,8 +76,8 @@ def _usable(folder: Path, problems: Problems) -> list[Path]:
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         if not path.is_file():
             continue
-        if path.suffix.lower() not in _SUFFIXES:
-            problems.add(path, f"is no picture ({', '.join(sorted(_SUFFIXES))}); left out")
+        if not is_picture(path):
+            problems.add(path, f"is no picture ({', '.join(sorted(SUFFIXES))}); left out")
         elif read_picture(path) is None:
             problems.add(path, "corrupt picture; left out")
         else:

@@ -13,13 +13,13 @@ import numpy as np
 
 from shared.exceptions import InputError
 from training.data.coco_split import held_out
+from training.data.pictures import is_picture
 from training.data.problems import Problems
 from training.heads.dataset import DataSet, Picture, Pixels, Split, load_checked, read_picture, split_of
 from training.heads.degrade import DEGRADATIONS
 
 _LONGER = 640
 _CLIPS = {".mp4", ".mkv", ".avi", ".mov"}
-_PICTURES = {".jpg", ".jpeg", ".png"}
 # Frames of a clip, evenly spaced; the gap in the middle keeps the halves' pictures apart.
 _FRAMES, _GAP = 30, 0.04
 
@@ -41,7 +41,7 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
         for path in sorted(source.rglob("*")) if source.is_dir() else []:
             if path.suffix.lower() in _CLIPS:
                 clips.append(path)
-            elif path.suffix.lower() in _PICTURES:
+            elif is_picture(path):
                 if read_picture(path) is None:
                     problems.add(path, "corrupt picture; left out")
                 else:

@@ -67,10 +67,10 @@ class Panel:
     ) -> list[HeadResult]:  # fmt: skip
         features = [maps[layer] for layer in head.spec.layers]
         part = seen_part(inner, shape, [feature.shape[2] for feature in features])
-        cut = [_cut(feature, part, shape) for feature in features]
+        seen = [cut(feature, part, shape) for feature in features]
         if len(pictures) < len(features[0]):
-            cut = [feature[pictures] for feature in cut]
-        probabilities = self._probabilities(head, net, cut)
+            seen = [feature[pictures] for feature in seen]
+        probabilities = self._probabilities(head, net, seen)
         if head.spec.kind == "image":
             return [_result(head, row) for row in probabilities.cpu().numpy()]
         box = _box(part, inner)
@@ -108,7 +108,8 @@ def _whole_cells(start: int, end: int, cell: int, length: int) -> tuple[int, int
     return start // cell * cell, min(-(-end // cell) * cell, length)
 
 
-def _cut(feature: Tensor, part: Part, shape: tuple[int, int]) -> Tensor:
+def cut(feature: Tensor, part: Part, shape: tuple[int, int]) -> Tensor:
+    """The cells of a map, (N, C, h, w), that lie in a part of an input of this shape."""
     x1, y1, x2, y2 = part
     cell_y, cell_x = shape[0] // feature.shape[2], shape[1] // feature.shape[3]
     return feature[:, :, y1 // cell_y : y2 // cell_y, x1 // cell_x : x2 // cell_x]

@@ -8,7 +8,7 @@ import torch
 from ultralytics.nn.tasks import DetectionModel
 
 from training.detector.classes import COCO, NEW, rows_for
-from training.detector.regroup import between, extended, names_of
+from training.detector.rows import between, extended, names_of
 
 ROWS = rows_for(COCO, [*NEW, "animal"])
 COCO_ANIMALS = list(range(15, 24))
