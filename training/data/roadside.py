@@ -62,7 +62,8 @@ class Roadside:
 
     def __init__(self, found: Sequence[Labelled], seed: int, split: str = "dev") -> None:
         """`found`: further cut-outs, of pictures of the same split."""
-        self._random, self._split = np.random.default_rng(seed), split
+        self._split = split
+        self.restart((seed,))
         self._cutouts: dict[str, list[tuple[str, Cutout, float | None]]] = {}
         for item in found:
             self._cutouts.setdefault(own_class(item.label), []).append((item.label, item.cutout, None))
@@ -71,6 +72,10 @@ class Roadside:
                 label = COCO[class_number(picture, line)]
                 self._cutouts.setdefault(own_class(label), []).append((label, cutout, metres))
         self._cars: list[tuple[Cutout, float]] = clip_vehicles.vehicles(split)
+
+    def restart(self, seed: Sequence[int]) -> None:
+        """Begin anew with another seed."""
+        self._random = np.random.default_rng(seed)
         self._count = 0
         self._road: Place | None = None
 

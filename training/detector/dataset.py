@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import yaml
-from rich.progress import track
 
 from shared.exceptions import InputError
-from training.data.auto_cutouts import Labelled, cut_all
 from training.data.coco_split import held_out
+from training.data.drawing import draw_frames
 from training.data.problems import Problems
-from training.data.roadside import Roadside
 from training.data.yolo_folder import LabelledPicture, read_folder
 from training.detector.classes import NEW, rows_for
 
@@ -84,7 +81,7 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
             judging.append(target)
         else:
             training += [target] * recipe.repeat
-    drawn = _draw(recipe, seen, rows, out)
+    drawn = _draw(recipe, seen, rows, out) if recipe.staged else []
     judging += drawn[::_VALIDATED]
     training += [path for index, path in enumerate(drawn) if index % _VALIDATED]
     if not training:
@@ -99,19 +96,10 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
 
 
 def _draw(recipe: Recipe, seen: Sequence[LabelledPicture], rows: Sequence[str], out: Path) -> list[Path]:
-    if not recipe.staged:
-        return []
-    cutouts: list[Labelled] = list(cut_all([(item.path, item.objects) for item in seen]))
-    roadside = Roadside(cutouts, recipe.seed)
-    paths = []
-    for number in track(range(recipe.staged), "drawing frames", transient=True):
-        picture, labels, quality = roadside.frame()
-        path = out / "images" / f"drawn-{number:06d}.jpg"
-        cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        height, width = picture.shape[:2]
-        _write_labels(path, rows, labels.classes, labels.boxes / [width, height, width, height])
-        paths.append(path)
-    return paths
+    frames = draw_frames(seen, recipe.staged, recipe.seed, out / "images")
+    for path, labels in frames:
+        _write_labels(path, rows, labels.classes, labels.boxes)
+    return [path for path, _ in frames]
 
 
 def _write_labels(picture: Path, rows: Sequence[str], classes: Sequence[str], boxes: np.ndarray) -> None:

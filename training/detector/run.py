@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,10 @@ def _fit(
         "model": str(last or checkpoint), "data": str(data), "epochs": schedule.epochs, "patience": schedule.patience,
         "freeze": schedule.freeze, "optimizer": "AdamW", "lr0": schedule.lr, "lrf": 0.05, "cos_lr": True,
         "warmup_epochs": 0.5, "warmup_bias_lr": schedule.lr, "batch": schedule.batch, "nbs": schedule.batch,
-        "imgsz": schedule.imgsz, "device": schedule.device, "seed": schedule.seed, "workers": 1, "plots": False,
-        "verbose": False, "project": str(folder.parent.resolve()), "name": folder.name, "exist_ok": True,
-        "amp": schedule.device != "cpu", "resume": str(last) if last else False,
+        "imgsz": schedule.imgsz, "device": schedule.device, "seed": schedule.seed, "plots": False,
+        "workers": _loaders(schedule.device), "verbose": False, "project": str(folder.parent.resolve()),
+        "name": folder.name, "exist_ok": True, "resume": str(last) if last else False,
+        "amp": "bf16" if schedule.device != "cpu" else False,
         # A fixed camera: nothing is turned or seen from elsewhere, light and distance change a lot.
         "mosaic": 0.8, "close_mosaic": 1, "scale": 0.4, "translate": 0.1, "fliplr": 0.5, "flipud": 0.0, "hsv_h": 0.02,
         "hsv_s": 0.6, "hsv_v": 0.5, "erasing": 0.0,
@@ -145,6 +147,11 @@ def _tell(console: Console, trainer: Any) -> None:
         f"mAP50 {figures.get('metrics/mAP50(B)', 0):.3f}, mAP50-95 {figures.get('metrics/mAP50-95(B)', 0):.3f}",
         highlight=False,
     )
+
+
+def _loaders(device: str) -> int:
+    """Processes that prepare pictures: on a CPU they take cores from the training."""
+    return 1 if device == "cpu" else max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def _torch_device(name: str) -> str:
