@@ -25,7 +25,12 @@ class Settings(BaseSettings):
     cameras: str = Field("", description="producer: camera ids to serve, comma-separated; empty for all")
     run: str | None = Field(None, description="producer: run id that the frames carry; none when live")
 
-    model: str = Field("yolo11n-coco", description="detector: name or path of the weights")
+    model: str = Field(
+        "yolo11n-coco",
+        description="detector: name or path of the weights; or of the registry: models:/NAME@ALIAS, which is followed "
+        "while it runs, or models:/NAME/NUMBER",
+    )
+    registry: str = Field("registry", description="model registry: folder, or URL of an MLflow server")
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     heads: str = Field(
         "",
