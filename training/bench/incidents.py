@@ -26,12 +26,12 @@ from training.bench.detections import Look, Request, detect_all
 from training.bench.incident_tables import BASELINE_MODEL, Judged, details, report, write_docs
 from training.bench.places import handle, how_seen, placed
 from training.evaluate import evaluate_all, fold
-from training.scenes.scene import FPS, INCIDENTS, NEGATIVES, Scene
+from training.scenes.scene import FPS, INCIDENTS, KINDS, NEGATIVES, Scene
 from training.scenes.staged import compose
 from training.truth import TrueIncident, Truth
 
 # Scenes per kind of the full test split: 24 of 36 s per incident type, 2.2 hours without incident.
-_SCENES = dict.fromkeys(INCIDENTS, 24) | dict.fromkeys(NEGATIVES, 10) | {"traffic": 20, "clip": 60}
+_SCENES = dict.fromkeys(INCIDENTS, 24) | dict.fromkeys(NEGATIVES, 10) | {"traffic": 20, "clip": 60, "overhead-stop": 14}
 
 
 def requests_of(split: str, limit: int | None, kinds: Sequence[str] = ()) -> list[Request]:
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--model", default=load_settings().model, help="Wayside's; the baseline's stays")
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
-    parser.add_argument("--kinds", nargs="*", default=[], choices=(*INCIDENTS, *NEGATIVES), help="only these scenes")
+    parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
     judged, places, seen = run(arguments.split, arguments.model, arguments.imgsz, arguments.limit, arguments.kinds)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.clock import NS, from_rfc3339
 from shared.messages import Alert, Detections
-from training.scenes.scene import FPS, Scene, Staged, box_at
+from training.scenes.scene import FPS, Scene, Staged, staged_box
 
 # An alert whose box overlaps the staged thing less than this is about something else: the detector was seen to
 # take the whole road for a train, and that box must not count as having found the car on it.
@@ -42,9 +42,9 @@ def _zone(scene: Scene, alert: Alert) -> str:
     time_s = from_rfc3339(alert.detected_at) / NS
     best, found = _SAME_IOU, alert.zone
     for index, item in enumerate(scene.truth):
-        if item.actor is None or item.incident != alert.incident:
+        if item.incident != alert.incident:
             continue
-        box = box_at(scene, item.actor, time_s)
+        box = staged_box(scene, item, time_s)
         if box is not None and (overlap := iou(box, alert.box)) >= best:
             best, found = overlap, handle(index, item)
     return found
@@ -53,13 +53,11 @@ def _zone(scene: Scene, alert: Alert) -> str:
 def how_seen(scene: Scene, index: int, detections: Sequence[Detections]) -> str:
     """How the detector saw a staged thing: share of its frames, labels with their counts and mean score."""
     item = scene.truth[index]
-    if item.actor is None:
-        return ""
     frames, seen = 0, 0
     labels: dict[str, list[float]] = {}
     for number, row in enumerate(detections):
         time_s = number / FPS
-        box = box_at(scene, item.actor, time_s)
+        box = staged_box(scene, item, time_s)
         if not item.start_s <= time_s <= item.end_s or box is None:
             continue
         frames += 1

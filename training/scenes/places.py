@@ -156,8 +156,7 @@ def highway() -> Place:
 def parking() -> Place:
     """The tarmac of parking-overhead.mp4, seen from above: the scale is the same all over.
 
-    It serves as incident-free footage only. Nothing is staged on it: people and things of COCO were photographed from
-    the side, and of the clip's own vehicles none is whole in the picture for longer than some frames.
+    Its own vehicles stop on it (`overhead`). People and things are not staged: COCO's were photographed from the side.
     """
     lines = np.repeat(np.array([[100.0, 390.0, 680.0]]), 432, axis=0)
     return Place("parking", empty_road(PARKING), -1e5, 1e5 / 68, lines, 10, directed=False)

@@ -16,9 +16,8 @@ def frames(scene: Scene) -> Iterator[Picture]:
     weather = Weather(scene.conditions, scene.place.plate.shape)
     for index in range(round(scene.seconds * FPS)):
         if scene.footage is not None:
-            clip, first, step = scene.footage
-            pictures = _clip(clip)
-            picture = scene.view.of(pictures[min(first + int(index * step), len(pictures) - 1)]).copy()
+            pictures = _clip(scene.footage.clip)
+            picture = scene.view.of(pictures[min(scene.footage.frame_at(index / FPS), len(pictures) - 1)]).copy()
         else:
             picture = scene.place.plate.copy()
             present = [(at[1], actor, at) for actor in scene.actors if (at := actor.path(index / FPS)) is not None]

@@ -1,13 +1,15 @@
 """Composes staged scenes: the same (split, kind, seed) gives the same scene."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from training.scenes import overhead
 from training.scenes.casts import cast, traffic
 from training.scenes.conditions import Conditions
 from training.scenes.places import Place, View, generated, highway, lit, parking
-from training.scenes.scene import FPS, INCIDENTS, NEGATIVES, Scene
+from training.scenes.scene import FPS, INCIDENTS, KINDS, NEGATIVES, Footage, Scene
 
 __all__ = ["FPS", "Scene", "compose"]
 
@@ -19,10 +21,14 @@ def compose(split: str, kind: str, seed: int) -> Scene:
     mirrored and cut tighter, vehicles and frames of its second half, parking-overhead.mp4, roads from 10 to 13 m.
     Every scene has its own light.
     """
-    random = np.random.default_rng([split == "test", (*INCIDENTS, *NEGATIVES).index(kind), seed])
+    random = np.random.default_rng([split == "test", KINDS.index(kind), seed])
     conditions = Conditions.draw(random, "" if kind in INCIDENTS else kind)
     if kind == "clip":
         return _footage(split, seed, random, conditions)
+    if kind.startswith("overhead"):
+        scene = Scene(split, kind, seed, 36.0 if kind == "overhead-stop" else 24.0, parking(), View(), conditions)
+        overhead.stage(scene, random)
+        return scene
     place, view = _place(split, random)
     place = replace(place, plate=lit(place.plate, random))
     scene = Scene(split, kind, seed, 90.0 if kind in NEGATIVES else 36.0, place, view, conditions)
@@ -48,9 +54,14 @@ def _place(split: str, random: np.random.Generator) -> tuple[Place, View]:
 def _footage(split: str, seed: int, random: np.random.Generator, conditions: Conditions) -> Scene:
     if split == "test" and seed % 3 == 0:
         step = 2.5 * float(random.uniform(0.6, 1.2))
-        seconds, footage = 376 / step / FPS, ("parking", 0, step)
+        seconds, footage = 376 / step / FPS, Footage("parking", _even(0, step))
         return Scene(split, "clip", seed, seconds, parking(), View(), conditions, footage=footage)
     view = View(float(random.uniform(1, 1.25)), float(random.uniform(0, 0.5)), 1.0, split == "test")
     step = 6 * float(random.uniform(0.4, 1.0))
-    seconds, footage = 224 / step / FPS, ("highway", 225 if split == "test" else 0, step)
+    seconds, footage = 224 / step / FPS, Footage("highway", _even(225 if split == "test" else 0, step))
     return Scene(split, "clip", seed, seconds, highway().viewed(view), view, conditions, footage=footage)
+
+
+def _even(first: int, step: float) -> Callable[[float], int]:
+    """From frame `first` on, `step` frames of the clip per analysed frame."""
+    return lambda time_s: first + int(round(time_s * FPS) * step)
