@@ -11,7 +11,9 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 AIRCRAFT = frozenset({"aircraft", "airplane"})
-ROAD_VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "train"})
+# What drives and is as wide as a vehicle, whatever the detector calls it.
+UNKNOWN_VEHICLE = "vehicle"
+ROAD_VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "train", UNKNOWN_VEHICLE})
 VEHICLES = ROAD_VEHICLES | AIRCRAFT | {"boat"}
 PERSONS = frozenset({"person"})
 ANIMALS = frozenset({"animal", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})

@@ -39,17 +39,25 @@ class Centreline:
         with np.errstate(divide="ignore", invalid="ignore"):
             at = c + (cuts[:, None] - s) * (c_next - c) / (s_next - s)
         sides = np.where(crossed, at, np.inf).min(axis=1), np.where(crossed, at, -np.inf).max(axis=1)
+        self._widths: list[float] = (sides[1] - sides[0]).tolist()
         # Between two slices each side has a slope; the middle has their mean.
         low, high = (_without_ends(np.arctan(np.diff(side) / self._step)) for side in sides)
         self._slopes: list[float] = _smooth((np.tan(low) + np.tan(high)) / 2).round(9).tolist()
 
     def tangent(self, point: Point) -> Point:
         """Unit vector of the zone's run at a point (picture heights); beyond the ends that of the end."""
-        s = point[0] * self._axis[0] + point[1] * self._axis[1]
-        slope = self._slopes[min(max(math.floor((s - self._first) / self._step), 0), _SLICES - 2)]
+        slope = self._slopes[self._slice(point)]
         x, y = self._axis[0] - slope * self._axis[1], self._axis[1] + slope * self._axis[0]
         length = math.hypot(x, y)
         return x / length, y / length
+
+    def width(self, point: Point) -> float:
+        """How wide the zone is across its axis at a point, in picture heights."""
+        return self._widths[self._slice(point)]
+
+    def _slice(self, point: Point) -> int:
+        s = point[0] * self._axis[0] + point[1] * self._axis[1]
+        return min(max(math.floor((s - self._first) / self._step), 0), _SLICES - 2)
 
 
 def _smooth(values: Floats) -> Floats:
@@ -77,6 +85,13 @@ class Runs:
 
     def tangent(self, zone: Zone, aspect: float, point: Point) -> Point:
         """Unit vector of a zone's run at a point, in picture heights; without a `direction` either way."""
+        return self._line(zone, aspect).tangent(point)
+
+    def width(self, zone: Zone, aspect: float, point: Point) -> float:
+        """How wide a zone is at a point, in picture heights."""
+        return self._line(zone, aspect).width(point)
+
+    def _line(self, zone: Zone, aspect: float) -> Centreline:
         line = self._lines.get((zone.id, aspect))
         if line is None:
             # The site gives positions and directions in normalised coordinates.
@@ -84,4 +99,4 @@ class Runs:
             axis = zone.direction or np.linalg.svd(polygon - polygon.mean(axis=0))[2][0] / (aspect, 1.0)
             line = Centreline(polygon, (float(axis[0]) * aspect, float(axis[1])))
             self._lines[zone.id, aspect] = line
-        return line.tangent(point)
+        return line

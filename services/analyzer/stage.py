@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
+from services.analyzer.driven import DrivenThings
 from services.analyzer.lanes import LaneMeter
 from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
@@ -45,6 +46,7 @@ class _State(BaseModel):
     tracker: JsonValue
     motion: JsonValue
     speeds: JsonValue = None
+    driven: JsonValue = []
     lanes: JsonValue = None
     rules: dict[str, JsonValue]
 
@@ -71,6 +73,7 @@ class CameraAnalyzer:
     def _follow_anew(self, first_id: int = 0) -> None:
         self._tracker = CameraTracker(first_id)
         self._motion = MotionMemory()
+        self._driven = DrivenThings()
         self._speeds = SpeedMeter(self._plane) if self._plane else None
 
     def state(self) -> JsonValue:
@@ -78,6 +81,7 @@ class CameraAnalyzer:
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
         parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
+        parts["driven"] = self._driven.state()
         return parts | {"speeds": self._speeds_state(), "lanes": self._lanes.state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
@@ -87,7 +91,7 @@ class CameraAnalyzer:
         zone or type that is no longer watched. So no alert stays open because somebody moved a zone.
 
         Returns:
-            the parts that begin anew: `tracker` (another version of the library), `motion`, `speeds` (another
+            the parts that begin anew: `tracker` (another version of the library), `motion`, `driven`, `speeds` (another
             calibration), `lanes` (other lanes), or a type of incident.
 
         Raises:
@@ -103,6 +107,10 @@ class CameraAnalyzer:
             motion = MotionMemory()
             dropped.append("motion")
         self._last, self._tracker, self._motion = saved.last, tracker, motion
+        try:
+            self._driven.restore(saved.driven)
+        except ValueError:
+            dropped.append("driven")
         dropped += self._restore_speeds(saved.speeds) + self._restore_lanes(saved.lanes)
         return dropped + self._restore_rules(saved.rules)
 
@@ -196,10 +204,15 @@ class CameraAnalyzer:
         motions = self._motion.update(observations, now)
         speeds = self._kmh(observations, aspect, now)
         zones = self._zones.of(np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4))
+        labels = [
+            self._driven.label(track_id, label, item.box, inside, aspect, now)
+            for (item, (track_id, label)), inside in zip(pairs, zones, strict=True)
+        ]
+        self._driven.forget(now)
         views = tuple(
             TrackView(
                 track_id=seen.track_id,
-                label=match[1],
+                label=label,
                 score=item.score,
                 box=item.box,
                 ground=seen.ground,
@@ -212,8 +225,8 @@ class CameraAnalyzer:
                 velocity=motion.velocity,
                 speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
             )
-            for (item, match), seen, inside, motion, kmh in zip(
-                pairs, observations, zones, motions, speeds, strict=True
+            for (item, _), label, seen, inside, motion, kmh in zip(
+                pairs, labels, observations, zones, motions, speeds, strict=True
             )
         )
         heads = tuple(detections.heads)

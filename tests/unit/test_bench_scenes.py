@@ -75,6 +75,38 @@ def test_an_alert_about_the_whole_road_finds_nothing_on_it(shared_dir: Path) -> 
     assert [item.found.alert.alert_id for item in judged.false_alarms] == ["a"]
 
 
+def test_on_the_parking_place_a_vehicle_of_the_clip_stands_in_its_box(shared_dir: Path) -> None:
+    """It comes by itself, stands still from the stop on, and fills the box that was read off the clip."""
+    scene = compose("test", "overhead-stop", 5)
+    (item,) = scene.truth
+    assert item.box is not None
+    height, width = scene.place.plate.shape[:2]
+    x1, y1, x2, y2 = (round(side * scale) for side, scale in zip(item.box, (width, height, width, height), strict=True))
+    assert scene.footage is not None
+    stop = item.start_s
+    times = (0.0, stop - 3, stop - 1, stop - 0.2, stop + 0.2, 30.0)
+    shown = [scene.footage.frame_at(time) for time in times]
+    assert shown == sorted(shown)
+    assert shown[-1] == shown[-2] > shown[-3] - 1
+    pictures = {index: picture.astype(int) for index, picture in enumerate(frames(scene))}
+    empty, later, standing = pictures[0], pictures[round((stop + 1) * 5)], pictures[150]
+    inside = np.abs(standing - empty).max(axis=2)[y1:y2, x1:x2]
+    around = np.abs(standing - empty).max(axis=2)[:, x2 + 40 :]
+    assert inside.mean() > 3 * around.mean()
+    assert np.abs(standing - later).mean() < 0.25 * inside.mean()
+
+
+def test_a_pause_on_the_parking_place_ends(shared_dir: Path) -> None:
+    scene = compose("test", "overhead-pause", 5)
+    assert scene.truth == []
+    assert scene.footage is not None
+    shown = [scene.footage.frame_at(index / 5) for index in range(round(scene.seconds * 5))]
+    assert shown == sorted(shown)
+    stands = max(shown.count(frame) for frame in set(shown[:-20]))
+    assert 24 <= stands <= 40
+    assert shown[-1] > 331
+
+
 def test_the_baseline_finds_a_car_that_stands_and_follows_one_id(shared_dir: Path) -> None:
     scene = compose("dev", "stopped-vehicle", 0)
     camera = scene.place.site(scene.id, 5).cameras[0]

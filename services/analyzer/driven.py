@@ -1,0 +1,102 @@
+"""What drives along a lane and is as wide as a vehicle is one, whatever the detector calls it.
+
+COCO's vehicles were photographed from the side. Seen from above, a car is a "cell phone" or a "mouse" to a detector
+that learned from them, with high scores; that it came driving says more than its looks.
+"""
+
+import math
+from dataclasses import dataclass
+
+from pydantic import JsonValue, TypeAdapter
+
+from services.analyzer.centreline import Runs
+from services.analyzer.motion import box_iou
+from services.analyzer.scene import BoxTuple, Point
+from services.analyzer.state import plain
+from shared.catalogue import AIRCRAFT, ANIMALS, PERSONS, ROAD_VEHICLES, UNKNOWN_VEHICLE
+from shared.clock import NS
+from shared.site import Zone
+
+# Labels that are taken as they are. What stands beside a road all day does not drive.
+_SURE = ROAD_VEHICLES | PERSONS | ANIMALS | AIRCRAFT
+_WAYS = frozenset({"lane", "shoulder", "runway", "taxiway", "crossing"})
+# An edge of the box has moved this far, in sizes. While a vehicle enters the picture only its front edge moves, and
+# where it stops as soon as it is whole that is less than its length. Jitter is a tenth of that.
+_MOVED = 0.7
+# A longer step between two frames, sizes, is the track's jump to something else.
+_STEP = 0.6
+# A car is half as wide as its lane; cases, balls and people are a quarter at most.
+_WIDE = 0.35
+# Another track goes on with a vehicle whose box it overlaps this much.
+_SAME_IOU = 0.4
+_KEEP_NS = 12 * NS
+
+
+@dataclass(slots=True, eq=False)
+class _Way:
+    """One track's first and last box (picture heights), and whether it has driven."""
+
+    first: BoxTuple
+    last: BoxTuple
+    seen: int
+    driven: bool = False
+
+
+_STATE: TypeAdapter[list[tuple[int, _Way]]] = TypeAdapter(list[tuple[int, _Way]])
+
+
+class DrivenThings:
+    """Follows all tracks, for labels change under way; judges those that have the label of a thing."""
+
+    def __init__(self) -> None:
+        self._ways: dict[int, _Way] = {}
+        self._runs = Runs()
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, list(self._ways.items()))
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        self._ways = dict(_STATE.validate_python(value))
+
+    def label(self, track_id: int, label: str, box: BoxTuple, zones: tuple[Zone, ...], aspect: float, now: int) -> str:
+        """The label of one track on one frame: its own, or that of a vehicle of unknown type.
+
+        Args:
+            box: normalised 0..1.
+            zones: that its ground point lies in.
+            now: UTC ns.
+        """
+        place = (box[0] * aspect, box[1], box[2] * aspect, box[3])
+        way = self._ways.get(track_id)
+        if way is None:
+            way = self._ways[track_id] = _Way(place, place, now, self._takes_over(place, now))
+        size = math.sqrt((place[2] - place[0]) * (place[3] - place[1]))
+        if _most_moved(way.last, place) > _STEP * size:
+            way.first = place
+        way.last, way.seen = place, now
+        if label in _SURE:
+            return label
+        way.driven = way.driven or (
+            _most_moved(way.first, place) >= _MOVED * size and self._wide(size, box, zones, aspect)
+        )
+        return UNKNOWN_VEHICLE if way.driven else label
+
+    def forget(self, now: int) -> None:
+        """Drop what was not seen for long; call it once per frame."""
+        for track_id in [key for key, way in self._ways.items() if now - way.seen > _KEEP_NS]:
+            del self._ways[track_id]
+
+    def _takes_over(self, place: BoxTuple, now: int) -> bool:
+        return any(
+            way.driven and way.seen < now and box_iou(way.last, place) >= _SAME_IOU for way in self._ways.values()
+        )
+
+    def _wide(self, size: float, box: BoxTuple, zones: tuple[Zone, ...], aspect: float) -> bool:
+        point: Point = ((box[0] + box[2]) / 2 * aspect, box[3])
+        return any(zone.kind in _WAYS and size >= _WIDE * self._runs.width(zone, aspect, point) for zone in zones)
+
+
+def _most_moved(a: BoxTuple, b: BoxTuple) -> float:
+    return max(abs(x - y) for x, y in zip(a, b, strict=True))

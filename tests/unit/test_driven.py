@@ -1,0 +1,68 @@
+"""What came driving and is as wide as a vehicle is one, whatever the detector calls it."""
+
+from collections.abc import Callable
+
+from pydantic import TypeAdapter
+
+from services.analyzer.driven import DrivenThings
+from shared.messages import DetectedObject
+from tests.unit.analyzer_helpers import LANE, analyzer, frame, play, thing
+
+Labels = Callable[[float], str]
+
+
+def _comes(label: Labels, width: float = 0.2, height: float = 0.4) -> Callable[[float], DetectedObject]:
+    """Comes down the first lane, which is 0.3 wide, and stands from 4 s on; its lower edge leads."""
+    return lambda t: thing(label(t), 0.35, min(0.45 + 0.1 * t, 0.85), width, height)
+
+
+def test_a_car_that_looks_like_a_phone_from_above_is_a_stopped_vehicle() -> None:
+    changes = play(20, _comes(lambda t: "toilet" if t < 2 else "airplane" if t < 3 else "cell phone"))
+    opened = [(item.incident, item.label) for item in changes if item.change == "opened"]
+    assert opened == [("stopped-vehicle", "vehicle")]
+
+
+def test_a_ball_that_rolls_in_is_an_obstacle() -> None:
+    changes = play(20, _comes(lambda t: "sports ball", width=0.03, height=0.05))
+    assert {(item.incident, item.label) for item in changes} == {("obstacle-on-lane", "sports ball")}
+
+
+def test_a_large_thing_that_did_not_come_driving_is_an_obstacle() -> None:
+    changes = play(20, lambda t: thing("couch", 0.35, 0.8, 0.2, 0.3) if t > 3 else None)
+    assert {(item.incident, item.label) for item in changes} == {("obstacle-on-lane", "couch")}
+
+
+def test_a_person_who_crosses_stays_a_person() -> None:
+    changes = play(20, _comes(lambda t: "person"))
+    assert {item.incident for item in changes} == {"person-on-lane"}
+
+
+def test_the_next_track_at_its_place_goes_on_with_it() -> None:
+    driven, aspect = DrivenThings(), 16 / 9
+    for index in range(30):
+        box = (0.25, 0.1 + 0.02 * index, 0.45, 0.4 + 0.02 * index)
+        label = driven.label(1, "mouse", box, (LANE,), aspect, index * 10**8)
+    assert label == "vehicle"
+    assert driven.label(2, "cell phone", box, (LANE,), aspect, 4 * 10**9) == "vehicle"
+    assert driven.label(3, "cell phone", (0.25, 0.1, 0.45, 0.4), (LANE,), aspect, 4 * 10**9) == "cell phone"
+    driven.forget(30 * 10**9)
+    assert driven.label(4, "cell phone", box, (LANE,), aspect, 30 * 10**9) == "cell phone"
+
+
+def test_a_track_that_jumps_has_not_driven() -> None:
+    driven = DrivenThings()
+    for index, top in enumerate((0.1, 0.1, 0.6, 0.6)):
+        label = driven.label(1, "couch", (0.25, top, 0.45, top + 0.3), (LANE,), 16 / 9, index * 10**8)
+    assert label == "couch"
+
+
+def test_a_checkpoint_between_its_coming_and_its_stop_changes_nothing() -> None:
+    stage, whole = analyzer(), analyzer()
+    mover = _comes(lambda t: "cell phone")
+    for index in range(38):
+        for one in (stage, whole):
+            one.step(frame(index, [mover(index / 10)]))
+    resumed = analyzer()
+    saved = TypeAdapter(object).dump_json(stage.state())
+    assert resumed.restore(TypeAdapter(object).validate_json(saved)) == []
+    assert play(20, mover, stage=resumed, start=38) == play(20, mover, stage=whole, start=38) != []
