@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     run: str | None = Field(None, description="producer: run id that the frames carry; none when live")
 
     model: str = Field(
-        "yolo11n-coco",
+        "wayside-n",
         description="detector: name or path of the weights; or of the registry: models:/NAME@ALIAS, which is followed "
         "while it runs, or models:/NAME/NUMBER",
     )
