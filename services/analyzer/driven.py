@@ -21,8 +21,8 @@ from shared.site import Zone
 _SURE = ROAD_VEHICLES | PERSONS | ANIMALS | AIRCRAFT
 _WAYS = frozenset({"lane", "shoulder", "runway", "taxiway", "crossing"})
 # An edge of the box has moved this far, in sizes. While a vehicle enters the picture only its front edge moves, and
-# where it stops as soon as it is whole that is less than its length. Jitter is a tenth of that.
-_MOVED = 0.7
+# where it stops as soon as it is whole that is less than its length. Jitter is a tenth of its size at most.
+_MOVED = 0.5
 # A longer step between two frames, sizes, is the track's jump to something else.
 _STEP = 0.6
 # A car is half as wide as its lane; cases, balls and people are a quarter at most.

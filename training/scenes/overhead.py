@@ -24,7 +24,7 @@ class Stand:
     Attributes:
         empty: (first, last) frames before it in which the tarmac is empty.
         after: a frame in which it is empty again.
-        boxes: of what stands in the picture with most of its length, in pixels of the clip; read off its frames.
+        boxes: of what stands in the picture with half of its length or more, in pixels of the clip; read off its frames.
     """
 
     frame: int
@@ -44,7 +44,7 @@ STANDS: dict[str, tuple[Stand, ...]] = {
         Stand(204, (112, 178), 270, ((98, 35, 257, 327), (308, 168, 488, 432))),
         Stand(208, (112, 178), 270, ((82, 88, 253, 410), (307, 118, 480, 405))),
         Stand(212, (112, 178), 270, ((67, 140, 250, 432), (307, 76, 470, 340))),
-        Stand(218, (112, 178), 270, ((308, 14, 454, 240),)),
+        Stand(218, (112, 178), 270, ((67, 238, 238, 432), (308, 14, 454, 240))),
         Stand(328, (242, 310), 370, ((148, 0, 317, 252),)),
         Stand(331, (242, 310), 370, ((134, 35, 312, 342),)),
         Stand(334, (242, 310), 370, ((122, 88, 306, 425),)),
