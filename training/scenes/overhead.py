@@ -24,7 +24,7 @@ class Stand:
     Attributes:
         empty: (first, last) frames before it in which the tarmac is empty.
         after: a frame in which it is empty again.
-        boxes: of what stands in the picture with half of its length or more, in pixels of the clip; read off its frames.
+        boxes: of what stands in the picture with half of its length or more; pixels of the clip, read off its frames.
     """
 
     frame: int
