@@ -176,9 +176,11 @@ class Registry:
         return int(client.create_model_version(name, source, run, tags=tags).version)
 
     def _experiment(self) -> str:
-        if self._mlflow.get_experiment_by_name(_EXPERIMENT) is None:
+        if (found := self._mlflow.get_experiment_by_name(_EXPERIMENT)) is None:
             once(lambda: self._mlflow.create_experiment(_EXPERIMENT, artifact_location=self._store.artifacts))
-        return str(self._mlflow.get_experiment_by_name(_EXPERIMENT).experiment_id)
+            found = self._mlflow.get_experiment_by_name(_EXPERIMENT)
+        assert found is not None  # it was made one line above, if it was not there
+        return str(found.experiment_id)
 
     def _read(self, version: Any) -> ModelVersion:
         if not {_KIND, _WEIGHTS, _DIGEST} <= set(version.tags):
