@@ -49,6 +49,7 @@ class Compared:
 
     Attributes:
         limit: the worst value that the candidate may have; None: not judged.
+        examples: see `Figure`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Compared:
     candidate: float | None
     limit: float | None
     verdict: Verdict
+    examples: int | None = None
 
     @property
     def line(self) -> str:
@@ -87,15 +89,14 @@ def worse(rows: Sequence[Compared]) -> list[str]:
 
 def _compared(name: str, old: Figure | None, new: Figure | None, tolerances: Tolerances) -> Compared:
     before, after = old.value if old else None, new.value if new else None
-    if old is None:
-        return Compared(name, before, after, None, "not judged")
-    few = old.role == "class" and (old.examples or 0) < tolerances.least
-    if old.role == "shown" or few:
-        return Compared(name, before, after, None, "not judged")
+    examples = next((figure.examples for figure in (old, new) if figure is not None), None)
+    few = old is not None and old.role == "class" and (old.examples or 0) < tolerances.least
+    if old is None or old.role == "shown" or few:
+        return Compared(name, before, after, None, "not judged", examples)
     limit, sign = _limit(old, tolerances)
     # Written so that a figure that is no number is worse.
     good = after is not None and sign * after >= sign * limit - _SLACK
-    return Compared(name, before, after, limit, "good" if good else "worse")
+    return Compared(name, before, after, limit, "good" if good else "worse", examples)
 
 
 def _limit(old: Figure, tolerances: Tolerances) -> tuple[float, int]:

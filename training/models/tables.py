@@ -49,7 +49,7 @@ def shown(version: ModelVersion) -> RenderableType:
         ("aliases", ", ".join(sorted(version.aliases)) or "none"),
         ("kind", version.kind),
         ("registered", _time(version)),
-        ("file", f"{version.weights}, SHA-256 {version.digest}"),
+        ("weights", f"{version.weights}, SHA-256 {version.digest}"),
         *sorted(version.lineage.items()),
         *((name, f"{value:.3f}") for name, value in sorted(version.figures.items())),
     ):
@@ -61,14 +61,17 @@ def side_by_side(rows: Sequence[Compared], candidate: ModelVersion, production: 
     """The figures of both, their difference, and what stands against the candidate."""
     table = Table()
     table.add_column("figure", no_wrap=True)
-    heads = (production.label if production else "production: none", candidate.label, "change", "limit", "")
+    before = production.label if production else "production: none"
+    heads = ("examples", before, candidate.label, "change", "limit", "")
     for head in heads:
         table.add_column(head, justify="right")
     for row in rows:
         both = row.production is not None and row.candidate is not None
         change = f"{(row.candidate or 0) - (row.production or 0):+.3f}" if both else "-"
         verdict = "" if production is None else row.verdict
-        table.add_row(row.name, _number(row.production), _number(row.candidate), change, _number(row.limit), verdict)
+        examples = "" if row.examples is None else str(row.examples)
+        numbers = (_number(row.production), _number(row.candidate), change, _number(row.limit))
+        table.add_row(row.name, examples, *numbers, verdict)
     return table
 
 
