@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from shared.exceptions import ConfigError
 from training.models.commands import RegistryOption, command_line, opened
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def detector(
 
     target_registry = _registry_for(name, register, registry)
     weights = find_weights(start)
+    if (out / f"{name}.safetensors").resolve() == weights.resolve():
+        raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
     schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
     command = command_line()

@@ -213,6 +213,8 @@ def test_what_cannot_be_done_is_one_line(wayside: Wayside, registry: Registry, t
         wayside("models", "add", str(SHIPPED), "--name", "Night Shift")
     with pytest.raises(ModelError, match="lower-case"):
         wayside("train", "head", "--name", "Night_Shift", "--data", "road", "--register")
+    with pytest.raises(ConfigError, match="would overwrite the weights that it begins from"):
+        wayside("train", "detector", "--name", "wayside-n", "--start", str(SHIPPED), "--out", str(SHIPPED.parent))
     wayside("models", "add", str(SHIPPED))
     with pytest.raises(ModelError, match="wayside-n has no version '7'; it has 1, candidate"):
         wayside("models", "promote", "wayside-n", "7")
