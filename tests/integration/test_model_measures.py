@@ -1,16 +1,11 @@
-"""What a promotion measures: speed in turns, staged scenes, and which data a model was made from."""
+"""Speed in turns, and the lineage of a registered training: which data and which commit it was made from."""
 
 import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
-from training.models import incidents
 from training.models.register import digest_of, revision_of
 from training.models.speed import in_turns
-
-SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
 
 
 def test_a_pass_that_takes_longer_is_told_apart_while_others_come_between() -> None:
@@ -26,19 +21,6 @@ def test_a_pass_that_takes_longer_is_told_apart_while_others_come_between() -> N
     turns = calls[6:]
     assert {turns.count("quick"), turns.count("slow")} == {20}
     assert all({turns[at], turns[at + 1]} == {"quick", "slow"} for at in range(0, len(turns), 2))
-
-
-@pytest.mark.shared
-def test_staged_scenes_give_a_detection_rate_and_false_alarms(
-    shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(incidents, "requests_of", lambda split, limit: [(split, "stopped-vehicle", 0)][:limit])
-    (figures,) = incidents.incident_figures([SHIPPED], 640, 1)
-    assert figures["incidents_found"].role == "found"
-    assert figures["incidents_found"].value == 1.0
-    assert figures["false_alarms_per_hour"].role == "false"
-    assert figures["seconds_to_detect"].value > 0
 
 
 def test_the_digest_of_data_changes_with_names_and_contents_only(tmp_path: Path) -> None:

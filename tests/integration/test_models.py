@@ -19,6 +19,7 @@ from shared.exceptions import ConfigError, InputError, ModelError
 from shared.registry import Registry
 from tests.detector_heads import random_net
 from training.data.coco_split import held_out
+from training.models import incidents
 from training.models.history import history_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
@@ -136,6 +137,22 @@ def test_a_detector_is_promoted_refused_forced_and_rolled_back(
     table = wayside("models", "list", "wayside-n").output
     assert "previous" in table
     assert "production" in table
+
+
+@pytest.mark.shared
+def test_staged_incidents_are_among_the_figures(
+    wayside: Wayside, registry: Registry, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(incidents, "requests_of", lambda split, limit: [(split, "stopped-vehicle", 0)][:limit])
+    wayside("models", "add", str(SHIPPED))
+    # At the resolution that the scenes are made for.
+    told = wayside("models", "promote", "wayside-n", "--data", str(pictures), "--incidents", "1").output
+    assert "incidents_found" in told
+    (event,) = history_of(registry.resolve("models:/wayside-n@production"))
+    assert event.figures["incidents_found"] == 1.0
+    assert event.figures["false_alarms_per_hour"] >= 0
+    assert event.figures["seconds_to_detect"] > 0
 
 
 def draw(folder: Path, count: int = 20) -> None:

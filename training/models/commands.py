@@ -80,7 +80,7 @@ def promote(
         typer.Option("--data", help="As for `wayside train`; what it holds out is judged on. Repeatable."),
     ] = None,
     degrade: Annotated[bool, typer.Option("--degrade", help="Of a head: as for `wayside train head`.")] = False,
-    start: Annotated[str, typer.Option("--start", help="Of a head: the detector that it looks into.")] = "yolo11n-coco",
+    start: Annotated[str, typer.Option("--start", help="Of a head: the detector that it looks into.")] = "wayside-n",
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     incidents: Annotated[
         int, typer.Option("--incidents", min=0, help="Scenes per kind of the incident benchmark; 0: none.")

@@ -35,7 +35,7 @@ class Basis:
 
     data: tuple[Path, ...]
     degrade: bool = False
-    start: str = "yolo11n-coco"
+    start: str = "wayside-n"
     imgsz: int = 640
     incidents: int = 0
 
