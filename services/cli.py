@@ -23,6 +23,7 @@ from shared.exceptions import WaysideError
 from shared.service import stop_on_signals
 from shared.sitefile import load_site
 from training.commands import train
+from training.models.commands import models
 
 app = typer.Typer(
     name="wayside",
@@ -150,6 +151,7 @@ def doctor() -> None:
 
 
 app.add_typer(train, name="train")
+app.add_typer(models, name="models")
 
 
 def main() -> None:

@@ -1,12 +1,21 @@
 """`wayside train …`; only wiring, as services/cli.py."""
 
-import shlex
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from shared.exceptions import ConfigError
+from training.models.commands import RegistryOption, command_line, opened
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+RegisterOption = Annotated[
+    bool | None,
+    typer.Option("--register/--no-register", help="Into the model registry, as the candidate; not without asking."),
+]
 
 train = typer.Typer(help="Transfer learning.", no_args_is_help=True)
 
@@ -36,6 +45,8 @@ def detector(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model file and its card.")] = Path("models"),
     work: Annotated[Path | None, typer.Option("--work", help="Keeps what a killed training needs to go on.")] = None,
+    register: RegisterOption = None,
+    registry: RegistryOption = None,
 ) -> None:
     """Fine-tune the detector to Wayside's classes; the same command again goes on after a kill."""
     from services.detector.model_file import read_spec
@@ -44,16 +55,28 @@ def detector(
     from training.detector.dataset import Recipe
     from training.detector.run import Schedule
     from training.detector.run import train as fit
+    from training.models.detectors import figures_of
+    from training.models.register import register_trained
 
+    target_registry = _registry_for(name, register, registry)
     weights = find_weights(start)
+    if (out / f"{name}.safetensors").resolve() == weights.resolve():
+        raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
     schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
-    command = shlex.join(["wayside", *sys.argv[1:]])
+    command = command_line()
     target = fit(name, weights, recipe, schedule, work or Path("runs") / "detector" / name, out, command)
-    card, figures = write_card(target, read_spec(target), weights, recipe, imgsz)
+    spec = read_spec(target)
+    card = write_card(target, spec, weights, recipe, imgsz)
     console = Console()
-    console.print(figures, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{target}, {card}", highlight=False)
+    console.print(card.tables, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{target}, {card.file}", highlight=False)
+    if target_registry is not None:
+        version = register_trained(
+            target_registry, name, "detector", target, data=recipe.folders, start=spec.start, command=command,
+            figures=figures_of(card.precision) if card.precision else {}, more={"staged": str(staged)},
+        )  # fmt: skip
+        console.print(f"{version.label} is the candidate of {name}", highlight=False)
 
 
 @train.command()
@@ -78,12 +101,39 @@ def head(
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     threads: Annotated[int, typer.Option("--threads", help="Cores to use.", min=1)] = 2,
+    register: RegisterOption = None,
+    registry: RegistryOption = None,
 ) -> None:
     """A small classifier on the detector's features, compared with other networks in one report."""
+    from services.detector.heads.file import load_head
     from training.heads.command import Request, run_request
+    from training.models.heads import weights_version
+    from training.models.register import register_trained
 
+    target_registry = _registry_for(name, register, registry)
     request = Request(
         name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","), start=start, imgsz=imgsz,
-        licence=licence, threads=threads, command=shlex.join(["wayside", *sys.argv[1:]]),
+        licence=licence, threads=threads, command=command_line(),
     )  # fmt: skip
-    run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
+    target = run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
+    if target_registry is not None:
+        spec = load_head(target)[1]
+        version = register_trained(
+            target_registry, name, "head", target, figures=spec.metrics, data=data, start=weights_version(start),
+            command=request.command, more={"licence": spec.data.licence},
+        )  # fmt: skip
+        Console().print(f"{version.label} is the candidate of {name}", highlight=False)
+
+
+def _registry_for(name: str, wanted: bool | None, where: str | None) -> "Registry | None":
+    """Opened before the training, so that hours of it are not lost to a wrong name or a dead server.
+
+    Only when it is asked for, which naming a registry does too: the alias `candidate` may be watched by detectors in
+    the shadow, and a quick try must not move it.
+    """
+    if not (wanted or (wanted is None and where is not None)):
+        return None
+    from shared.registry import check_name
+
+    check_name(name)
+    return opened(where)

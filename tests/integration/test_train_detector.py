@@ -13,6 +13,7 @@ import pytest
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.model_file import read_spec
+from shared.registry import ModelVersion, Registry
 from training.detector.classes import NAMES
 
 PICTURES = 40
@@ -43,7 +44,13 @@ def command(folder: Path, shared_dir: Path, tmp_path: Path, epochs: int) -> list
         sys.executable, "-m", "services.cli", "train", "detector", "--name", "squares", "--data", str(folder),
         "--start", str(start), "--epochs", str(epochs), "--batch", "8", "--imgsz", "160", "--lr", "0.002",
         "--repeat", "2", "--out", str(tmp_path / "models"), "--work", str(tmp_path / "work"),
+        "--registry", str(tmp_path / "registry"),
     ]  # fmt: skip
+
+
+def registered_files(version: ModelVersion, tmp_path: Path) -> set[str]:
+    weights = Registry(str(tmp_path / "registry")).fetch(version, tmp_path / "cache")
+    return {path.name for path in weights.parent.iterdir()}
 
 
 @pytest.mark.shared
@@ -73,7 +80,13 @@ def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
     assert np.abs(boxes.xyxy[0] - [60, 60, 90, 90]).max() < 6
     card = (tmp_path / "models" / "squares.md").read_text()
     assert "cone, mAP50-95" in card
-    assert read_spec(tmp_path / "models" / "squares.safetensors").command in card
+    spec = read_spec(tmp_path / "models" / "squares.safetensors")
+    assert spec.command in card
+    version = Registry(str(tmp_path / "registry")).resolve("models:/squares@candidate")
+    assert (version.number, version.kind) == (1, "detector")
+    assert f"| cone, mAP50-95 | 0.000 | {version.figures['map50_95/cone']:.3f} |" in card
+    assert version.lineage.items() >= {"command": spec.command, "start": spec.start, "data": "own"}.items()
+    assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md"}
 
 
 @pytest.mark.shared

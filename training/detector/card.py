@@ -1,6 +1,7 @@
 """The model card: what a detector is, what it was trained on, and how it does on what it never saw."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.detector.backends.network import load_network
@@ -19,14 +20,30 @@ from training.scenes.canvas import Picture
 _STAGED, _SEED = 400, 20_000
 
 
-def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz: int) -> tuple[Path, str]:
-    """Measure the model beside its start and write `<model>.md`; returns the file and the tables."""
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model card.
+
+    Attributes:
+        tables: in Markdown.
+        precision: of the model, on held-out pictures where there are some, else on drawn frames.
+    """
+
+    file: Path
+    tables: str
+    precision: Precision | None
+
+
+def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz: int) -> Card:
+    """Measure the model beside its start and write `<model>.md`."""
     network = load_network(start)
     names = names_of(network)
     held = [item for item in read_all(recipe.folders, names, Problems()) if is_held_out(item.path)]
     tables = []
+    precision = None
     if held:
         pair = [measure(weights, read_pictures(held), imgsz) for weights in (start, target)]
+        precision = pair[1]
         tables += [
             "Pictures that training never saw (held out by `training/data/coco_split.py`):",
             "",
@@ -36,12 +53,13 @@ def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz
     if recipe.staged:
         found = list(cut_all([(item.path, item.objects) for item in held]))
         pair = [measure(weights, _staged(found), imgsz) for weights in (start, target)]
+        precision = precision or pair[1]
         text = "Staged road frames with the vehicles, people, animals, things and roads of the benchmark's test split:"
         tables += [text, "", *_table(*pair), ""]
     figures = "\n".join(tables)
     card = target.with_suffix(".md")
     card.write_text(_text(target, spec, recipe, figures), encoding="utf-8")
-    return card, figures
+    return Card(card, figures, precision)
 
 
 def _staged(found: list[Labelled]) -> Iterator[tuple[Picture, Labels]]:

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from ultralytics.nn.tasks import load_checkpoint
-from ultralytics.utils import LOGGER
+from ultralytics.utils import LOGGER, SETTINGS
 
 from services.detector.backends.network import load_network
 from services.detector.model_file import save_model
@@ -99,6 +99,9 @@ def _fit(
     console: Console,
 ) -> None:  # fmt: skip
     LOGGER.setLevel(logging.WARNING)
+    # Ultralytics would keep every training in an MLflow store of its own beside ours, now that MLflow is installed. In
+    # memory only: by SETTINGS's own way it would be written into the user's settings for other programs too.
+    dict.__setitem__(SETTINGS, "mlflow", False)
     checkpoint = folder / "start.pt"
     if last is None:
         torch.save({"model": network, "train_args": {}, "epoch": -1}, checkpoint)  # the trainer reads pickles only

@@ -79,7 +79,7 @@ def train_head(request: Request, plan: Plan) -> Path:
     console = wide_console()
     problems = Problems()
     chosen = [parse(text) for text in request.candidates]
-    data = _read(request, problems)
+    data = read_data(request, problems)
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
@@ -116,7 +116,12 @@ def train_head(request: Request, plan: Plan) -> Path:
     return path
 
 
-def _read(request: Request, problems: Problems) -> DataSet:
+def read_data(request: Request, problems: Problems) -> DataSet:
+    """The pictures of a request, split as for training.
+
+    Raises:
+        ConfigError, InputError: they cannot be used.
+    """
     if request.degrade:
         return read_degraded(request.name, list(request.data), problems)
     if len(request.data) != 1:

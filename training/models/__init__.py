@@ -1,0 +1,1 @@
+"""Registered models: what is made of a training, and which version is in production."""

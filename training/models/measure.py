@@ -1,0 +1,105 @@
+"""Both models of a promotion measured on the same data in the same minutes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.exceptions import ConfigError, InputError
+from shared.registry import ModelVersion
+from training.data.problems import Problems
+from training.heads.command import Request, read_data
+from training.heads.compare import FRAME
+from training.models.detectors import detector_figures, held_out
+from training.models.heads import head_figures, load, start_of
+from training.models.promotion import Figure
+from training.models.speed import forward_pass, in_turns
+from training.report import wide_console
+
+Measured = list[dict[str, Figure]]
+"""Figures of each model, in the order of the models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What models are measured on.
+
+    Attributes:
+        data: folders as `wayside train` takes them; what it holds out is used.
+        degrade: of heads, as in `wayside train head`.
+        start: of heads, the detector whose features they look at.
+        imgsz: longer side of a detector's input, pixels.
+        incidents: scenes per kind of the incident benchmark; 0 leaves it out.
+    """
+
+    data: tuple[Path, ...]
+    degrade: bool = False
+    start: str = "wayside-n"
+    imgsz: int = 640
+    incidents: int = 0
+
+
+def measure_all(
+    versions: Sequence[ModelVersion], files: Sequence[Path], basis: Basis, say: Callable[[str], None]
+) -> Measured:
+    """Figures of each version, speed among them.
+
+    Args:
+        files: their weights files.
+
+    Raises:
+        ConfigError, InputError: the data do not fit.
+        ModelError: a file cannot be loaded.
+    """
+    measured, passes = _detectors(versions, files, basis, say) if versions[0].kind == "detector" else _heads(
+        versions, files, basis, say
+    )  # fmt: skip
+    say("measuring the speed in turns")
+    for figures, ms in zip(measured, in_turns(passes), strict=True):
+        figures["ms_per_picture"] = Figure(ms, "speed")
+    return measured
+
+
+def _detectors(
+    versions: Sequence[ModelVersion], files: Sequence[Path], basis: Basis, say: Callable[[str], None]
+) -> tuple[Measured, list[Callable[[], object]]]:
+    console = wide_console()
+    held = held_out(files[0], basis.data, console)
+    measured = []
+    for version, file in zip(versions, files, strict=True):
+        say(f"{version.label}: measuring on {len(held)} pictures that training never saw")
+        measured.append(detector_figures(file, held, basis.imgsz))
+    if basis.incidents:
+        from training.models.incidents import incident_figures
+
+        say(f"staged scenes, {basis.incidents} of each kind")
+        for figures, own in zip(measured, incident_figures(files, basis.imgsz, basis.incidents), strict=True):
+            figures |= own
+    return measured, [forward_pass(file, _frame(), basis.imgsz) for file in files]
+
+
+def _heads(
+    versions: Sequence[ModelVersion], files: Sequence[Path], basis: Basis, say: Callable[[str], None]
+) -> tuple[Measured, list[Callable[[], object]]]:
+    if basis.incidents:
+        raise ConfigError("--incidents: staged scenes judge detectors; leave it out for a head")
+    problems = Problems()
+    data = read_data(Request(versions[0].name, basis.data, Path(), degrade=basis.degrade), problems)
+    problems.tell(wide_console())
+    if not data.of("test"):
+        raise InputError(f"--data {basis.data[0]}: has no pictures for the test")
+    heads = [
+        load(file, version.label, [basis.start, *start_of(version.lineage.get("start"))])
+        for version, file in zip(versions, files, strict=True)
+    ]
+    measured = []
+    for version, head in zip(versions, heads, strict=True):
+        say(f"{version.label}: measuring on {len(data.of('test'))} pictures that training never saw")
+        measured.append(head_figures(head, data))
+    # With its detector: that is what a frame costs, and what is added by a head alone is lost in the noise.
+    return measured, [forward_pass(head.weights, _frame(), basis.imgsz, [head.head]) for head in heads]
+
+
+def _frame() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (*FRAME, 3), dtype=np.uint8)
