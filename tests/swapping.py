@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +26,9 @@ PRODUCTION = "production"
 START_NS = time.time_ns()
 
 
-def registry_with(folder: Path, versions: int, *, name: str = "road", file: Path = WEIGHTS, kind: Kind = "detector"):
+def registry_with(
+    folder: Path, versions: int, *, name: str = "road", file: Path = WEIGHTS, kind: Kind = "detector"
+) -> Registry:
     """The same file under several numbers; `production` means the first."""
     registry = Registry(str(folder))
     for _ in range(versions):
@@ -55,26 +58,16 @@ def send(producer: Producer, frames: Sequence[Frame]) -> None:
 @contextmanager
 def detector(bus: Bus, redis_url: str, settings: Settings) -> Iterator[None]:
     """A detector in a thread, stopped at the end; its error is raised here."""
-    stop, failures = threading.Event(), []
+    stop = threading.Event()
     store = Store.connect(redis_url)
-
-    def run() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(serve, bus, store, settings, stop)
         try:
-            serve(bus, store, settings, stop)
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(60)
-        store.close()
-    assert not thread.is_alive()
-    if failures:
-        raise failures[0]
+            yield
+        finally:
+            stop.set()
+            running.result(60)
+            store.close()
 
 
 class Results:

@@ -43,7 +43,7 @@ class Shadow:
     """Runs the candidate on finished batches and publishes how it differs; an error stops it and nothing else.
 
     It takes the time of its own pass between two batches and never touches a result. After an error it rests until
-    its alias means another version.
+    its alias means another version; what it had compared is published with the next minute or at the end.
     """
 
     def __init__(self, settings: Settings, cameras: Sequence[Camera], producer: Producer) -> None:
@@ -123,7 +123,6 @@ class Shadow:
     def _give_up(self, error: Exception) -> None:
         metrics.ERRORS.labels(SERVICE, "shadow").inc()
         logger(SERVICE).error("shadow stopped", error=plain(error))
-        self._windows.clear()
         self._use(None)
 
     def _use(self, stage: DetectorStage | None) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from shared import topics
 from shared.bus.kafka import KafkaBus
+from shared.frames import Frame
 from shared.settings import load_settings
 from tests.swapping import PRODUCTION, Results, a_frame, await_true, detector, registry_with, send
 
@@ -57,7 +58,7 @@ class CameraMen:
 
     def __init__(self, bus: KafkaBus) -> None:
         self._producer = bus.producer()
-        self._sent: list = []
+        self._sent: list[Frame] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.start = self._thread.start
@@ -71,7 +72,7 @@ class CameraMen:
             self._sent += frames
             seq += 1
 
-    def stop(self) -> list:
+    def stop(self) -> list[Frame]:
         self._stop.set()
         self._thread.join()
         self._producer.close()
