@@ -108,12 +108,14 @@ class Watch:
 
     def _load(self, versions: Versions) -> DetectorStage | None:
         names = ", ".join(version.label for version in versions.values())
+        stage = None
         try:
             stage = self._source.load(versions)
             try_out(stage, self.recent)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a new model, the old one goes on)
             metrics.MODEL_SWAPS.labels(self._role, "failed").inc()
             logger(SERVICE).error("model not taken", role=self._role, model=names, error=plain(error))
+            _drop(stage)
             return None
         return stage
 

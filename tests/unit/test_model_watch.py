@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, version: str) -> None:
         self.backend = SimpleNamespace(version=version)
         self.tried: list[object] = []
-        self.closed = False
+        self.closed = self.fails = False
 
     def decode(self, frame: object) -> object:
         return frame
@@ -30,13 +30,15 @@ class Stage:
 
     def infer(self, decoded: Sequence[object]) -> None:
         self.tried += decoded
+        if self.fails:
+            raise ValueError("no such layer")
 
     def close(self) -> None:
         self.closed = True
 
 
 class Source:
-    """The alias means `number`; what is in `broken` cannot be loaded."""
+    """The alias means `number`; what is in `broken` cannot be loaded, what is in `weak` fails at its first pass."""
 
     follows = True
 
@@ -44,6 +46,7 @@ class Source:
         self.number = 1
         self.error: Exception | None = None
         self.broken: set[int] = set()
+        self.weak: set[int] = set()
         self.loaded: list[int] = []
         self.stages: list[Stage] = []
         self.while_loading: Callable[[], object] = lambda: None
@@ -60,6 +63,7 @@ class Source:
         if version.number in self.broken:
             raise RuntimeError("size mismatch\nfor layer 3")
         self.stages.append(Stage(version.label))
+        self.stages[-1].fails = version.number in self.weak
         return self.stages[-1]
 
 
@@ -114,6 +118,13 @@ def test_a_version_that_cannot_be_loaded_is_told_once_and_tried_again_only_when_
     told = [line for line in logs if line["event"] == "model not taken"]
     assert [(line["model"], line["error"]) for line in told] == [("road@2", "RuntimeError: size mismatch")] * 2
     assert counted("wayside_model_swaps_total", role="production", outcome="failed") == before + 2
+
+
+def test_a_version_that_fails_at_its_first_pass_is_released_and_never_handed_over(watch: Watch, source: Source) -> None:
+    source.weak = {2}
+    assert look(watch, source, 2) is None
+    assert source.stages[0].closed
+    assert look(watch, source, 3) == "road@3"
 
 
 def test_an_unreachable_registry_is_told_once_per_outage_and_counted_each_time(watch: Watch, source: Source) -> None:
