@@ -70,6 +70,9 @@ def detector(
     kafka: KafkaOption = None,
     redis: RedisOption = None,
     model: ModelOption = None,
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", help="A model to compare with it, on the same frames.")
+    ] = None,
     device: DeviceOption = None,
     imgsz: ImgszOption = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Frames in one forward pass at most.")] = None,
@@ -80,7 +83,9 @@ def detector(
     """
     from services.detector.service import serve
 
-    settings = settings_of(site=site, kafka=kafka, redis=redis, model=model, device=device, imgsz=imgsz, batch=batch)
+    settings = settings_of(
+        site=site, kafka=kafka, redis=redis, model=model, shadow=shadow, device=device, imgsz=imgsz, batch=batch
+    )
     named = "site" in settings.model_fields_set or settings.site.exists()
     cameras = load_site(settings.site).cameras if named else []
     _serve(settings, lambda bus, store, stop: serve(bus, store, settings, stop, cameras))

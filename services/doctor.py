@@ -34,10 +34,9 @@ def examine(settings: Settings) -> Table:
 
 
 def _weights(settings: Settings) -> str:
-    from services.detector.weights import find_weights, version_of
+    from services.detector.source import describe
 
-    path = find_weights(settings.model, settings.models)
-    return f"{version_of(path)} from {path.parent}"
+    return describe(settings)
 
 
 def _device(settings: Settings) -> str:

@@ -11,7 +11,9 @@ from shared.settings import Settings, load_settings
 from shared.telemetry.logs import configure_logs
 
 SiteOption = Annotated[Path | None, typer.Option("--site", help="Site file (WAYSIDE_SITE).")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="Weights by name or path (WAYSIDE_MODEL).")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="Weights by name, path or models:/NAME@ALIAS (WAYSIDE_MODEL).")
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N (WAYSIDE_DEVICE).")]
 ImgszOption = Annotated[int | None, typer.Option("--imgsz", help="Longer side of the model's input, pixels.")]
 KafkaOption = Annotated[str | None, typer.Option("--kafka", help="HOST:PORT of Kafka (WAYSIDE_KAFKA).")]

@@ -31,7 +31,7 @@ def run_files(
     cameras = cameras_for(site, sources, settings.site)
     total = sum(_expected_frames(camera) for camera in cameras)
     console = Console(stderr=True)
-    from services.detector.service import load_stage  # torch takes seconds: only once the input is known to be good
+    from services.detector.source import load_stage  # torch takes seconds: only once the input is known to be good
 
     stage = load_stage(settings, cameras)
     try:

@@ -59,6 +59,12 @@ CHANNELS: dict[str, Channel] = {
         "camera id",
         ("analyzer",),
     ),
+    topics.MODEL_COMPARISONS: Channel(
+        "model-comparison",
+        "How a candidate in the shadow differs from the model in production, on one camera within one minute.",
+        "camera id",
+        ("detector",),
+    ),
     topics.ALERTS: Channel(
         "alert-event",
         "A CloudEvent per change of an alert. Compacted: the source of truth of alert state.",

@@ -72,7 +72,7 @@ class HeadResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
-    version: str = Field(description="name and digest of the head's file")
+    version: str = Field(description="name and number in the registry, else name and digest of the file")
     label: str
     score: Unit = Field(description="calibrated probability of the label")
     probabilities: dict[str, Unit] = Field(description="by label; of a head that judges patches, of the worst one")

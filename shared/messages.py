@@ -73,7 +73,7 @@ class Detections(Message):
     frame: FrameRef
     width: int = Field(description="picture width in pixels")
     height: int = Field(description="picture height in pixels")
-    model: str = Field(description="name and digest of the weights")
+    model: str = Field(description="version of the weights: `wayside-n@3` in the registry, else name and digest")
     objects: list[DetectedObject]
     heads: list[HeadResult] = Field([], description="what the heads say of the picture, by name")
     traceparent: str | None = None

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from shared import frames
 from shared.asyncapi import asyncapi_document
 from shared.catalogue import CATALOGUE
+from shared.comparison import ModelComparison
 from shared.exceptions import WaysideError
 from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident, LaneStats, Tracks
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
@@ -39,6 +40,7 @@ def schemas() -> dict[str, Schema]:
         "tracks.schema.json": message_schema(Tracks, "tracks:1"),
         "incident.schema.json": message_schema(Incident, "incident:1"),
         "lane-stats.schema.json": message_schema(LaneStats, "lane-stats:1"),
+        "model-comparison.schema.json": message_schema(ModelComparison, "model-comparison:1"),
         "alert.schema.json": message_schema(Alert, "alert:1"),
         "alert-event.schema.json": alert_event_schema(),
         "checkpoint.schema.json": message_schema(Checkpoint, "checkpoint:1"),

@@ -12,7 +12,9 @@ from shared.exceptions import ConfigError
 class Settings(BaseSettings):
     """Every setting of every service; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="WAYSIDE_", env_parse_none_str="none", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WAYSIDE_", env_parse_none_str="none", extra="ignore", frozen=True, protected_namespaces=()
+    )
 
     site: Path = Field(Path("site.yaml"), description="site file")
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, HOST:PORT[,HOST:PORT]")
@@ -31,11 +33,20 @@ class Settings(BaseSettings):
         "while it runs, or models:/NAME/NUMBER",
     )
     registry: str = Field("registry", description="model registry: folder, or URL of an MLflow server")
+    model_poll_s: float = Field(
+        10.0, gt=0, le=3600, description="detector: seconds between two looks at what an alias of the registry means"
+    )
+    shadow: str = Field(
+        "",
+        description="detector: a model that runs beside the one in production, on the same frames, and is only "
+        "compared: as in WAYSIDE_MODEL; none without it",
+    )
+    shadow_share: float = Field(1.0, gt=0, le=1, description="detector: share of batches that the shadow sees as well")
     models: Path | None = Field(None, description="detector: a further folder to look for weights in")
     heads: str = Field(
         "",
-        description="detector: heads by name or path, with commas between; auto: all *.safetensors in the folder heads "
-        "of the folders of weights; none without it",
+        description="detector: heads by name, path or reference as in WAYSIDE_MODEL, with commas between; auto: all "
+        "*.safetensors in the folder heads of the folders of weights; none without it",
     )
     trust_weights: bool = Field(
         False,

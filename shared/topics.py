@@ -7,6 +7,7 @@ DETECTIONS = "detections"
 TRACKS = "tracks"
 INCIDENTS = "incidents"
 LANE_STATS = "lane-stats"
+MODEL_COMPARISONS = "model-comparisons"
 ALERTS = "alerts"
 CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
@@ -26,6 +27,8 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
     # A message per lane and minute: small enough for the month over which one wants to compare days.
     TopicSpec(LANE_STATS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
+    # A message per camera and minute, and only while a candidate runs in the shadow.
+    TopicSpec(MODEL_COMPARISONS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
     # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
     TopicSpec(ALERTS, PARTITIONS, compact=True),
     # One key per partition of detections; the last message is the state that a new owner resumes from.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.detector.weights import find_weights
+from services.detector.source import describe
 from services.up import Plan, run_all
 from shared import topics
 from shared.bus.base import Bus, Record
@@ -118,7 +118,7 @@ def main() -> int:
     stop = stop_on_signals()
     limit = _seconds()
     settings = load_settings()
-    find_weights(settings.model, settings.models)  # before the work: one clear line when there are none
+    describe(settings)  # before the work: one clear line when there are none
     with tempfile.TemporaryDirectory(prefix="wayside-demo-") as folder:
         console.print("Staging a road scene: traffic, a stopped vehicle, a person and an object on a lane …")
         scene = build_road_scene(Path(folder))

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from shared.exceptions import ModelError
+from shared.registry import is_reference
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,8 @@ def find_weights(name: str, extra: Path | None = None) -> Path:
     Raises:
         ModelError: nowhere to be had; the text lists where it was looked for.
     """
+    if is_reference(name):
+        raise ModelError(f"{name}: models of the registry are not read here; give a name or a file")
     if Path(name).suffix:
         path = Path(name)
         if path.is_file():

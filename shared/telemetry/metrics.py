@@ -40,6 +40,12 @@ ALERT_LATENCY = Histogram(
 )
 # A counter, not a gauge of the last label: it adds up over workers, and its rate says how much of an hour was foggy.
 HEAD_FRAMES = Counter("wayside_head_frames_total", "Live frames by the label that a head gave them", _HEAD)
+# Role: production, or shadow.
+MODEL_INFO = Gauge("wayside_model_info", "1 for each version of weights and heads that runs", ["role", "version"])
+MODEL_SWAPS = Counter("wayside_model_swaps_total", "Models swapped in while running, or not taken", ["role", "outcome"])
+SHADOW_FRAMES = Counter("wayside_shadow_frames_total", "Frames that the candidate in the shadow saw", ["camera"])
+SHADOW_BOXES = Counter("wayside_shadow_boxes_total", "Boxes that both models have, or one", ["class", "outcome"])
+SHADOW_SECONDS = Histogram("wayside_shadow_seconds", "One batch through the candidate in the shadow", buckets=_FAST)
 CONSUMER_LAG = Gauge("wayside_consumer_lag", "Messages not yet committed", ["group", "topic"])
 TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last frame", ["camera"])
 

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from services.alerts.lifecycle import DATA_SCHEMA, AlertBook
 from shared import topics
 from shared.asyncapi import CHANNELS, asyncapi_document
+from shared.comparison import ClassComparison, ModelComparison
 from shared.exceptions import ConfigError
 from shared.frames import Frame
 from shared.messages import (
@@ -52,6 +53,27 @@ INCIDENT = Incident(
     frame=REF,
 )
 MESSAGES = {
+    "model-comparison": ModelComparison(
+        camera="a2-km41",
+        start=60_000_000_000,
+        end=119_900_000_000,
+        production="wayside-n@3",
+        candidate="wayside-n@4",
+        frames=600,
+        min_score=0.3,
+        production_ms=11.5,
+        candidate_ms=12.0,
+        classes=[
+            ClassComparison(
+                label="car",
+                agreed=1200,
+                only_production=3,
+                only_candidate=9,
+                mean_iou=0.93,
+                mean_score_difference=-0.02,
+            )
+        ],
+    ),
     "detections": Detections(
         camera="a2-km41",
         seq=7,

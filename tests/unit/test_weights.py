@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.detector import weights
+from services.detector.heads.find import find_heads
 from services.detector.weights import find_weights, version_of
-from shared.exceptions import ModelError
+from shared.exceptions import ConfigError, ModelError
 
 
 def test_a_name_is_found_in_the_given_folder_and_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -53,3 +54,10 @@ def test_our_folders_come_before_the_download(tmp_path: Path) -> None:
     assert tmp_path.resolve() in folders
     beside = (Path(weights.__file__).parents[3] / "shared" / "models").resolve()  # it may be a link
     assert folders.index(tmp_path.resolve()) < folders.index(beside)
+
+
+def test_a_reference_to_the_registry_is_no_file_name() -> None:
+    with pytest.raises(ModelError, match="models:/road@production: models of the registry are not read here"):
+        find_weights("models:/road@production")
+    with pytest.raises(ConfigError, match="models:/fog/2: heads of the registry are not read here"):
+        find_heads("models:/fog/2")

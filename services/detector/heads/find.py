@@ -1,7 +1,7 @@
 """Which heads a detector runs: those named, or all in the model folders; and only those that fit its model."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -11,6 +11,7 @@ from services.detector.heads.file import HeadSpec, load_head
 from services.detector.heads.net import HeadNet
 from services.detector.weights import model_folders, version_of
 from shared.exceptions import ConfigError, ModelError
+from shared.registry import is_reference
 from shared.telemetry.logs import logger
 
 AUTO = "auto"
@@ -22,7 +23,7 @@ class Head:
     """A head that was read.
 
     Attributes:
-        version: name and digest of its file.
+        version: name and digest of its file, or name and number in the registry.
         named: asked for by name, so that it must run or the detector must not start.
     """
 
@@ -32,11 +33,27 @@ class Head:
     named: bool = True
 
 
-def find_heads(setting: str, extra: Path | None = None) -> list[Head]:
-    """Read the heads of the setting: `auto`, names or paths with commas between, or nothing for none.
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Where a version of the registry was fetched to, and what it is called in detections."""
+
+    path: Path
+    label: str
+
+
+def head_names(setting: str) -> list[str]:
+    """The names, paths and references in the setting; none in `auto`."""
+    return [] if setting.strip() == AUTO else [name.strip() for name in setting.split(",") if name.strip()]
+
+
+def find_heads(
+    setting: str, extra: Path | None = None, registered: Mapping[str, Registered] | None = None
+) -> list[Head]:
+    """Read the heads of the setting: `auto`; names, paths or references with commas between; or nothing for none.
 
     Args:
         extra: `$WAYSIDE_MODELS`.
+        registered: by reference, the heads that were fetched from the registry.
 
     Raises:
         ConfigError: a named head is nowhere, or two have the same name.
@@ -45,8 +62,8 @@ def find_heads(setting: str, extra: Path | None = None) -> list[Head]:
     folders = [folder / "heads" for folder in model_folders(extra)]
     if setting.strip() == AUTO:
         return _all_in(folders)
-    names = [name.strip() for name in setting.split(",") if name.strip()]
-    heads = [_read(_path(name, folders), named=True) for name in names]
+    names = head_names(setting)
+    heads = [_named(name, folders, registered or {}) for name in names]
     seen = [head.spec.name for head in heads]
     if twice := next((name for name in seen if seen.count(name) > 1), None):
         raise ConfigError(f"{_SETTING}: two of {', '.join(names)} are called {twice!r}; leave one out")
@@ -89,6 +106,14 @@ def _misfit(head: Head, network: nn.Module) -> str | None:
 def _read(path: Path, *, named: bool) -> Head:
     net, spec = load_head(path)
     return Head(net, spec, version_of(path), named)
+
+
+def _named(name: str, folders: Sequence[Path], registered: Mapping[str, Registered]) -> Head:
+    if name in registered:
+        return replace(_read(registered[name].path, named=True), version=registered[name].label)
+    if is_reference(name):
+        raise ConfigError(f"{_SETTING}: {name}: heads of the registry are not read here; give a name or a file")
+    return _read(_path(name, folders), named=True)
 
 
 def _path(name: str, folders: Sequence[Path]) -> Path:

@@ -1,0 +1,125 @@
+"""One batch through the stage: what the detector's loop does between poll and commit."""
+
+import time
+from collections.abc import Sequence
+
+from services.detector import SERVICE
+from services.detector.shadow import Done
+from services.detector.source import release
+from services.detector.stage import Decoded, DetectorStage
+from services.detector.watch import tell_versions
+from shared import topics
+from shared.bus.base import Producer, Record
+from shared.deadletters import bury
+from shared.exceptions import PoisonMessageError, StoreError
+from shared.frames import Frame, frame_ref
+from shared.messages import Detections
+from shared.settings import Settings
+from shared.store import Store
+from shared.telemetry import metrics
+from shared.telemetry.logs import logger
+
+
+def is_stale(frame: Frame, max_age_s: float | None, now_ns: int) -> bool:
+    """Whether a live frame is too old to be worth the work; a replay is never shed."""
+    return max_age_s is not None and frame.run is None and now_ns - frame.captured_at > max_age_s * 1e9
+
+
+class Worker:
+    """Frames → detections and Redis, with one model per batch.
+
+    Attributes:
+        stage: decodes and infers; `swap` replaces it between two batches.
+    """
+
+    def __init__(self, stage: DetectorStage, producer: Producer, store: Store, settings: Settings) -> None:
+        self.stage, self._producer, self._store, self._settings = stage, producer, store, settings
+        self._store_down = False
+        tell_versions("production", None, stage)
+
+    @property
+    def model(self) -> str:
+        """What runs and where, such as `wayside-n@3 on cuda:0`."""
+        return f"{self.stage.backend.version} on {self.stage.backend.device_name}"
+
+    def swap(self, stage: DetectorStage) -> None:
+        """Go on with another model; the memory of the old one is free then."""
+        old, self.stage = self.stage, stage
+        tell_versions("production", old, stage)
+        metrics.MODEL_SWAPS.labels("production", "swapped").inc()
+        logger(SERVICE).info("model swapped", old=old.backend.version, model=stage.backend.version)
+        release(old)
+
+    def close(self) -> None:
+        """Release the model."""
+        tell_versions("production", self.stage, None)
+        self.stage.close()
+
+    def process(self, batch: Sequence[Record]) -> Done:
+        """Decode, infer, publish and put into Redis."""
+        frames = self._accept(batch)
+        decoded: list[Decoded] = []
+        records: list[Record] = []
+        results = self.stage.decode_all([frame for _, frame in frames])
+        for (record, _), outcome in zip(frames, results, strict=True):
+            if isinstance(outcome, PoisonMessageError):
+                bury(self._producer, SERVICE, record, outcome)
+            else:
+                decoded.append(outcome)
+                records.append(record)
+        start = time.perf_counter()
+        detections = self._infer(decoded, records) if decoded else []
+        seconds = time.perf_counter() - start
+        for result in detections:
+            self._producer.send(
+                topics.DETECTIONS,
+                result.to_bytes(),
+                key=result.camera,
+                timestamp_ms=result.frame.captured_at // 1_000_000,
+            )
+        self._producer.flush()
+        self._account(detections)
+        self._put_latest(detections)
+        return Done(decoded, detections, seconds)
+
+    def _accept(self, batch: Sequence[Record]) -> list[tuple[Record, Frame]]:
+        accepted = []
+        now = time.time_ns()
+        for record in batch:
+            try:
+                frame = Frame.from_record(record)
+            except PoisonMessageError as error:
+                bury(self._producer, SERVICE, record, error)
+                continue
+            metrics.FRAMES_IN.labels(SERVICE, frame.camera).inc()
+            if is_stale(frame, self._settings.max_age_s, now):
+                metrics.FRAMES_SHED.labels(SERVICE, frame.camera, "stale").inc()
+            else:
+                accepted.append((record, frame))
+        return accepted
+
+    def _infer(self, decoded: Sequence[Decoded], records: Sequence[Record]) -> list[Detections]:
+        refs = [frame_ref(record, item.frame.captured_at) for record, item in zip(records, decoded, strict=True)]
+        metrics.BATCH_SIZE.observe(len(decoded))
+        with metrics.INFERENCE_SECONDS.time():
+            return self.stage.detect(decoded, refs)
+
+    def _account(self, detections: Sequence[Detections]) -> None:
+        now = time.time_ns()
+        for result in detections:
+            metrics.FRAMES_OUT.labels(SERVICE, result.camera).inc()
+            if result.run is None:
+                for head in result.heads:
+                    metrics.HEAD_FRAMES.labels(result.camera, head.name, head.label).inc()
+                metrics.DETECTION_LATENCY.observe(max(0.0, (now - result.frame.captured_at) / 1e9))
+
+    def _put_latest(self, detections: Sequence[Detections]) -> None:
+        latest = {result.camera: result for result in detections}
+        try:
+            self._store.put_latest(latest.values(), self._settings.latest_expiry_s)
+            self._store_down = False
+        except StoreError as error:
+            metrics.ERRORS.labels(SERVICE, "redis").inc()
+            if not self._store_down:
+                logger(SERVICE).warning("latest result not stored", error=str(error))
+            self._store_down = True
