@@ -1,4 +1,4 @@
-"""`wayside producer|detector|analyzer|alerts|console`: one service each, between Kafka and Redis; only wiring."""
+"""One service each, between Kafka and Redis: `wayside producer|detector|analyzer|alerts|console|trainer`; wiring."""
 
 import threading
 import time
@@ -133,6 +133,15 @@ def console(
             bus, store, loaded, settings, stop, lambda address: Console().print(f"Console: {address}")
         ),
     )
+
+
+@services.command()
+def trainer(kafka: KafkaOption = None, redis: RedisOption = None, data: DataOption = None) -> None:
+    """Requested trainings, one at a time. Further ones wait until the first is gone."""
+    from training.service.trainer import serve
+
+    settings = settings_of(kafka=kafka, redis=redis, data=data)
+    _serve(settings, lambda bus, store, stop: serve(bus, store, settings, stop))
 
 
 def _serve(settings: Settings, serve: Callable[[Bus, Store, threading.Event], None]) -> None:

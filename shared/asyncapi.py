@@ -77,11 +77,24 @@ CHANNELS: dict[str, Channel] = {
         "detections/<partition>",
         ("analyzer",),
     ),
+    topics.TRAINING_REQUESTS: Channel(
+        "training-request",
+        "A training that somebody asks for; idempotent by request_id.",
+        "request id",
+        (),
+        (("trainer", topics.TRAINER_GROUP),),
+    ),
+    topics.TRAINING_PROGRESS: Channel(
+        "training-progress",
+        "How a training stands. Compacted: the last state of each stays.",
+        "request id",
+        ("trainer",),
+    ),
     topics.DEAD_LETTERS: Channel(
         "dead-letter",
         "A message that could not be processed, with the reason and where it lay.",
         "key of the original message, if it had one",
-        ("detector", "analyzer", "alerts"),
+        ("detector", "analyzer", "alerts", "trainer"),
     ),
 }
 

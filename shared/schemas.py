@@ -22,6 +22,7 @@ from shared.exceptions import WaysideError
 from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident, LaneStats, Tracks
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
 from shared.site import Site
+from shared.training import TrainingProgress, TrainingRequest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,6 +45,8 @@ def schemas() -> dict[str, Schema]:
         "alert.schema.json": message_schema(Alert, "alert:1"),
         "alert-event.schema.json": alert_event_schema(),
         "checkpoint.schema.json": message_schema(Checkpoint, "checkpoint:1"),
+        "training-request.schema.json": message_schema(TrainingRequest, "training-request:1"),
+        "training-progress.schema.json": message_schema(TrainingProgress, "training-progress:1"),
         "dead-letter.schema.json": message_schema(DeadLetter, "dead-letter:1"),
     }
 

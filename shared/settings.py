@@ -71,6 +71,7 @@ class Settings(BaseSettings):
         gt=0,
         description="detector: a live frame older than this is shed, oldest first; none to keep all",
     )
+    datasets: Path = Field(Path("datasets"), description="trainer: folder that holds the data of requested trainings")
     checkpoint_s: float = Field(
         5.0, ge=0, le=300, description="analyzer: seconds of work that a crash repeats at most; 0 for one batch"
     )

@@ -11,6 +11,8 @@ MODEL_COMPARISONS = "model-comparisons"
 ALERTS = "alerts"
 CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
+TRAINING_REQUESTS = "training-requests"
+TRAINING_PROGRESS = "training-progress"
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -33,6 +35,9 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(ALERTS, PARTITIONS, compact=True),
     # One key per partition of detections; the last message is the state that a new owner resumes from.
     TopicSpec(CHECKPOINTS, PARTITIONS, compact=True, latest_only=True),
+    # One partition: one training at a time, however many trainers wait.
+    TopicSpec(TRAINING_REQUESTS, 1, retention_s=30 * DAY),
+    TopicSpec(TRAINING_PROGRESS, 1, compact=True),
     TopicSpec(DEAD_LETTERS, 1, retention_s=14 * DAY, retention_bytes=1 << 30),
 )
 
@@ -40,6 +45,7 @@ SPECS: tuple[TopicSpec, ...] = (
 DETECTOR_GROUP = "wayside-detector"
 ANALYZER_GROUP = "wayside-analyzer"
 ALERTS_GROUP = "wayside-alerts"
+TRAINER_GROUP = "wayside-trainer"
 STAGES: tuple[tuple[str, str], ...] = (
     (DETECTOR_GROUP, FRAMES),
     (ANALYZER_GROUP, DETECTIONS),

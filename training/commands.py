@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from services.options import KafkaOption, settings_of
 from shared.exceptions import ConfigError
 from training.models.commands import RegistryOption, command_line, opened
 
@@ -137,3 +138,27 @@ def _registry_for(name: str, wanted: bool | None, where: str | None) -> "Registr
 
     check_name(name)
     return opened(where)
+
+
+@train.command()
+def request(
+    kind: Annotated[str, typer.Argument(help="detector or head.")],
+    name: Annotated[str, typer.Option("--name", help="Of the model.")],
+    data: Annotated[list[str], typer.Option("--data", help="Folder below the trainer's WAYSIDE_DATASETS; repeatable.")],
+    start: Annotated[str | None, typer.Option("--start", help="Weights to begin from: a name or models:/…")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1)] = None,
+    lr: Annotated[float | None, typer.Option("--lr")] = None,
+    imgsz: Annotated[int | None, typer.Option("--imgsz")] = None,
+    request_id: Annotated[str | None, typer.Option("--id", help="The same id is the same training.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Print what it tells until it has ended.")] = False,
+    kafka: KafkaOption = None,
+) -> None:
+    """Ask `wayside trainer` for a training; prints the request's id."""
+    from training.service.ask import run_request
+
+    values = {
+        "request_id": request_id, "kind": kind, "name": name, "data": data, "start": start, "epochs": epochs, "lr": lr,
+        "imgsz": imgsz,
+    }  # fmt: skip
+    if not run_request(settings_of(kafka=kafka).kafka, values, follow_it=follow):
+        raise typer.Exit(1)

@@ -120,6 +120,10 @@ class ServerProcess:
             self.stop()
             raise ConfigError(f"{self._name} took longer than {timeout_s:.0f} s (see {self.log_path})") from None
 
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._guard.poll() is None
+
     def last_words(self) -> str:
         """The last line of the log that says something."""
         lines = self.log_path.read_text(errors="replace").splitlines()
