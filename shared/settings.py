@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         description="detector: heads by name, path or reference as in WAYSIDE_MODEL, with commas between; auto: all "
         "*.safetensors in the folder heads of the folders of weights; none without it",
     )
+    heads_every_s: float = Field(
+        1.0, ge=0, le=60, description="detector: seconds between two frames of a camera that the heads judge; 0: all"
+    )
     trust_weights: bool = Field(
         False,
         description="detector: open .pt weights that hold more than layers; they can run any code of their author",

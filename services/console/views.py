@@ -56,7 +56,7 @@ class LiveFrame(BaseModel):
     width: int
     height: int
     objects: list[TrackedObject]
-    heads: list[HeadResult] = Field(description="what the detector's heads say of this frame")
+    heads: list[HeadResult] = Field(description="what the detector's heads say of this frame, or said last")
     rate: float = Field(description="analysed frames per second, over the last seconds")
     latency_s: float = Field(description="from capture to the console")
     quiet_s: float = Field(
@@ -75,7 +75,7 @@ class CameraView(BaseModel):
     captured_at: str | None = Field(description="capture time of the last analysed frame")
     age_s: float | None = Field(description="seconds since then")
     latency_s: float | None = Field(description="from capture to the console, of the last analysed frame")
-    heads: list[HeadResult] = Field(description="what the detector's heads say of the last analysed frame")
+    heads: list[HeadResult] = Field(description="what the detector's heads said last")
     open_alerts: int | None = Field(description="null when Redis does not answer")
     state: CameraState
     signal_timeout_s: float = Field(description="without a new frame for this long the state is no-signal")

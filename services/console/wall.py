@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from services.console.views import CameraState, CameraView, FrameAddress, LiveFrame, ZoneView
 from shared.clock import NS, to_rfc3339
+from shared.heads import HeadResult
 from shared.messages import FrameRef, Tracks
 from shared.site import Camera, Site
 
@@ -16,6 +17,8 @@ NO_SIGNAL_S = 5.0
 _RATE_WINDOW_S = 5.0
 # A browser asks for a frame within a second of hearing of it; at 60 frames/s that is some 4 s of them.
 _KNOWN_FRAMES = 256
+# The detector asks the heads on some frames only, once a minute at least; until then their last answer stands.
+_HEADS_NS = 61 * NS
 
 
 def signal_timeout_s(camera: Camera) -> float:
@@ -32,6 +35,15 @@ class _CameraLive:
         self.arrivals: deque[float] = deque()
         self.arrived = 0.0
         self.refs: OrderedDict[tuple[int, int], FrameRef] = OrderedDict()
+        self._heads: list[HeadResult] = []
+        self._heads_at = 0
+
+    def told(self, tracks: Tracks) -> list[HeadResult]:
+        """What the heads say of this frame, or said last."""
+        now = tracks.frame.captured_at
+        if tracks.heads:
+            self._heads, self._heads_at = tracks.heads, now
+        return self._heads if abs(now - self._heads_at) <= _HEADS_NS else []
 
     def rate(self, now: float) -> float:
         while self.arrivals and now - self.arrivals[0] > _RATE_WINDOW_S:
@@ -82,7 +94,7 @@ class Wall:
                 width=tracks.width,
                 height=tracks.height,
                 objects=tracks.objects,
-                heads=tracks.heads,
+                heads=live.told(tracks),
                 rate=round(live.rate(now), 2),
                 latency_s=round((self._now_ns() - tracks.frame.captured_at) / NS, 3),
             )

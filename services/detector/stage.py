@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.backends.base import Backend
+from services.detector.backends.base import Backend, Inner
 from services.detector.closeups import Region, plan
 from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox
@@ -48,12 +48,18 @@ class DetectorStage:
     """
 
     def __init__(
-        self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2, cameras: Sequence[Camera] = ()
-    ) -> None:
-        """Pictures of `cameras` get the close-ups that their zones ask for; others are seen as a whole."""
+        self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2, cameras: Sequence[Camera] = (),
+        heads_every_s: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Pictures of `cameras` get the close-ups that their zones ask for; others are seen as a whole.
+
+        The heads judge a frame of each of them every `heads_every_s` seconds by the camera's rate, and every frame of
+        others, whose rate is not known.
+        """
         self.backend = backend
         self._imgsz = imgsz
         self._cameras = {camera.id: camera for camera in cameras}
+        self._strides = {camera.id: max(1, round(camera.fps * heads_every_s)) for camera in cameras}
         self._regions: dict[tuple[str, int, int], list[Region]] = {}
         self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
 
@@ -103,12 +109,16 @@ class DetectorStage:
         for indices in _by_shape(decoded, range(len(decoded))):
             output = self.backend.forward(
                 np.stack([decoded[index].picture for index in indices]),
-                inner=[decoded[index].letterbox.inner for index in indices],
+                inner=[self._inner(decoded[index]) for index in indices],
             )
             for index, boxes, heads in zip(indices, output.boxes, output.heads, strict=True):
                 placed = decoded[index].letterbox.normalise(boxes)
                 found[index] = Found(placed, boxes.scores, boxes.classes, heads)
         return [found[index] for index in range(len(decoded))]
+
+    def _inner(self, item: Decoded) -> Inner | None:
+        """What the heads see of a frame; by its number alone, so that a replay asks for the same frames."""
+        return None if item.frame.seq % self._strides.get(item.frame.camera, 1) else item.letterbox.inner
 
     def look_closer(self, decoded: Sequence[Decoded], seen: Sequence[Found]) -> list[Found]:
         """`seen` with what the close-ups show: one more forward pass per input shape for each frame's first, second…"""

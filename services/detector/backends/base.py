@@ -62,15 +62,15 @@ class Backend(Protocol):
     stride: int
 
     def forward(
-        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner] | None = None
+        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner | None] | None = None
     ) -> Output:
         """Run the model once.
 
         Args:
             batch: (N, H, W, 3) uint8 RGB, H and W multiples of `stride`.
             features: layer indices whose outputs are wanted as well.
-            inner: where each picture lies in its input; with it the heads are asked as well. They judge whole
-                pictures, so it is left out for close-ups.
+            inner: where each picture lies in its input; with it the heads are asked as well, but for the pictures
+                that have None. They judge whole pictures, so it is left out for close-ups.
         """
 
     def join_parallel(self) -> None:

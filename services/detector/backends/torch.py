@@ -129,10 +129,11 @@ class TorchBackend:
 
     @torch.inference_mode()
     def forward(
-        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner] | None = None
+        self, batch: NDArray[np.uint8], features: Sequence[int] = (), inner: Sequence[Inner | None] | None = None
     ) -> Output:
         """See `Backend.forward`."""
-        with self._taps.taking([*features, *(self._panel.layers if inner is not None else ())]) as maps:
+        asked = inner is not None and any(where is not None for where in inner)
+        with self._taps.taking([*features, *(self._panel.layers if asked else ())]) as maps:
             raw = self.network(self.prepare(batch))
         shape = batch.shape[1], batch.shape[2]
         heads = self._panel.ask(maps, shape, inner) if inner is not None else []

@@ -38,14 +38,15 @@ class Panel:
 
     @torch.inference_mode()
     def ask(
-        self, maps: Mapping[int, Tensor], shape: tuple[int, int], inner: Sequence[Inner]
+        self, maps: Mapping[int, Tensor], shape: tuple[int, int], inner: Sequence[Inner | None]
     ) -> list[tuple[HeadResult, ...]]:
         """One entry per picture, each with one answer per head.
 
         Args:
             maps: layer → (N, C, h, w), on the heads' device, in any floating type.
             shape: (height, width) of the input.
-            inner: per picture, where it lies in the input: what lies outside is padding, and no head sees it.
+            inner: per picture, where it lies in the input: what lies outside is padding, and no head sees it. Pictures
+                that have None are not judged.
         """
         answers: list[tuple[HeadResult, ...]] = [()] * len(inner)
         for where, pictures in self._groups(inner):
@@ -54,11 +55,12 @@ class Panel:
                 answers[index] = tuple(results)
         return answers
 
-    def _groups(self, inner: Sequence[Inner]) -> list[tuple[Inner, list[int]]]:
+    def _groups(self, inner: Sequence[Inner | None]) -> list[tuple[Inner, list[int]]]:
         """Pictures that are cut alike and so can go together."""
         groups: defaultdict[Inner, list[int]] = defaultdict(list)
         for index, where in enumerate(inner):
-            groups[where].append(index)
+            if where is not None:
+                groups[where].append(index)
         return list(groups.items())
 
     def _answers(
