@@ -19,9 +19,10 @@ def road(
     out: Annotated[Path, typer.Option("--out", help="Folder for clip.mp4, site.yaml and truth.json.")],
     seed: Annotated[int, typer.Option("--seed")] = 1,
     seconds: Annotated[float, typer.Option("--seconds", min=1)] = SECONDS,
+    rain: Annotated[float, typer.Option("--rain", min=0, max=1, help="0: dry, 1: a downpour.")] = 0.0,
 ) -> None:
     """The generated road scene: a stopped vehicle, a person and an object on a lane."""
-    files = build_road_scene(out, seed=seed, seconds=seconds)
+    files = build_road_scene(out, seed=seed, seconds=seconds, rain=rain)
     typer.echo(f"{files.clip}, {files.site}, {files.truth}")
 
 

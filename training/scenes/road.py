@@ -17,6 +17,7 @@ from rich.progress import track
 
 from training.scenes.canvas import LANE_WIDTH, LANES, ROAD_LEFT, ROAD_RIGHT, SHOULDER_WIDTH, Canvas, Placed, empty_road
 from training.scenes.clip import ClipWriter
+from training.scenes.conditions import Conditions, Weather
 from training.scenes.cutouts import Cutout, bus, man_in_black, man_in_coat
 from training.scenes.ground import GroundCamera
 from training.scenes.things import ball
@@ -64,19 +65,23 @@ def lane_centre(lane: int) -> float:
     return ROAD_LEFT + (lane - 0.5) * LANE_WIDTH
 
 
-def build_road_scene(out: Path, *, seed: int = 1, seconds: float = SECONDS, fps: int = FPS) -> SceneFiles:
-    """Render the scene into a folder: clip.mp4, site.yaml and truth.json."""
+def build_road_scene(
+    out: Path, *, seed: int = 1, seconds: float = SECONDS, fps: int = FPS, rain: float = 0.0
+) -> SceneFiles:
+    """Render the scene into a folder: clip.mp4, site.yaml and truth.json; `rain` is 0 to 1."""
     out.mkdir(parents=True, exist_ok=True)
     camera = GroundCamera()
     actors, incidents = stage(seed)
     canvas = Canvas(camera, empty_road(camera, seed), seed)
+    weather = Weather(_rainy(rain, seed), (camera.height, camera.width, 3)) if rain else None
     files = SceneFiles(out / "clip.mp4", out / "site.yaml", out / "truth.json")
     frames: Iterable[int] = range(round(seconds * fps))
     if Console().is_terminal:
         frames = track(frames, description="staging")
     with ClipWriter(files.clip, camera.width, camera.height, fps) as clip:
         for index in frames:
-            clip.write(canvas.render(index, place(actors, index / fps)))
+            picture = canvas.render(index, place(actors, index / fps))
+            clip.write(weather.apply(picture, index) if weather else picture)
     files.site.write_text(yaml.safe_dump(site_of(camera, files.clip.name), sort_keys=False))
     staged = [asdict(item) for item in incidents if item.start_s < seconds]
     truth = {
@@ -85,6 +90,12 @@ def build_road_scene(out: Path, *, seed: int = 1, seconds: float = SECONDS, fps:
     }
     files.truth.write_text(json.dumps(truth, indent=2) + "\n")
     return files
+
+
+def _rainy(rain: float, seed: int) -> Conditions:
+    """Rain takes light away, and the more of it falls the less is left."""
+    light = 1 - 0.4 * rain
+    return Conditions((light, light, light), 1.0, 2.0, 0.0, 85, rain, "", seed)
 
 
 def place(actors: Iterable[Actor], time_s: float) -> list[Placed]:
