@@ -117,7 +117,8 @@ def test_every_problem_of_a_coco_file_is_named_and_the_rest_is_used(tmp_path: Pa
         "annotation 1: unknown class: category_id 7", "annotation 2 of a.jpg: the box lies outside the picture",
         "annotation 3 of a.jpg: the box has no size", "annotation 4: image_id 99", "crowd annotations: 1 of car",
         "small.jpg: is 32x24 pixels, data.json says 64x48", "corrupt.jpg: cannot be decoded",
-        "gone.jpg: no such picture", "'../a.jpg' leads out of the folder", "cut.jpg: cannot be decoded (truncated-jpeg)",
+        "gone.jpg: no such picture", "'../a.jpg' leads out of the folder",
+        "cut.jpg: cannot be decoded (truncated-jpeg)",
         "empty class: nothing is labelled cone",
     ):  # fmt: skip
         assert any(text in line for line in told), text

@@ -122,7 +122,7 @@ def _picture(
     if name.is_absolute() or ".." in name.parts:
         problems.add(file, f"image {image.id}: file_name {image.file_name!r} leads out of the folder")
         return None
-    path = next((root / name for root in _roots(file) if (root / name).is_file()), None)
+    path = _place(file, name)
     if path is None:
         problems.add(file, f"image {image.id}: {image.file_name}: no such picture")
         return None
@@ -146,9 +146,17 @@ def _picture(
     return labelled(path, name.as_posix(), size, objects)
 
 
-def _roots(file: Path) -> list[Path]:
+def picture_paths(file: Path, images: Any) -> dict[int, Path]:
+    """Where the pictures of a COCO file's `images` lie, by id; without those that are not there."""
+    rows = _entries(_Image, images, "images", file, Problems())
+    found = {row.id: _place(file, PurePosixPath(row.file_name.replace("\\", "/"))) for row in rows}
+    return {number: path for number, path in found.items() if path is not None}
+
+
+def _place(file: Path, name: PurePosixPath) -> Path | None:
     here, above, word = file.parent, file.parent.parent, file.stem.rpartition("_")[2]
-    return [here / "images", here, above / "images", above, above / word, here / word]
+    roots = [here / "images", here, above / "images", above, above / word, here / word]
+    return next((root / name for root in roots if (root / name).is_file()), None)
 
 
 def write_coco(pictures: Sequence[LabelledPicture], names: Sequence[str], out: Path) -> None:
