@@ -1,5 +1,7 @@
 """`wayside data …`; only wiring, as services/cli.py."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -111,6 +113,54 @@ def sample(
         stage.close()
     problems.tell(Console(stderr=True))
     _say(f"{out}: {len(chosen)} pictures to correct, in the order of sample.csv; boxes by {stage.backend.version}")
+
+
+@data.command("from-alerts")
+def from_alerts(
+    out: OutOption,
+    alerts: Annotated[list[Path] | None, typer.Argument(help="alerts.jsonl, or folders of runs.")] = None,
+    verdict: Annotated[
+        list[str] | None, typer.Option("--verdict", help="acknowledged or dismissed; both when not given.")
+    ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option("--verdicts", help="CSV with alert_id and verdict, beside those in the alerts.")
+    ] = None,
+    sources: Annotated[
+        list[str] | None, typer.Option("--source", help="CAMERA=CLIP to take the frames from; repeatable.")
+    ] = None,
+    start: StartOption = None,
+    kafka: Annotated[
+        str | None, typer.Option("--kafka", help="HOST:PORT: frames, and without ALERTS the alerts, from its topics.")
+    ] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    imgsz: ImgszOption = None,
+) -> None:
+    """Pictures to train on from alerts that operators have judged."""
+    from training.data.alert_command import Request, run_request
+
+    request = Request(
+        tuple(alerts or ()), tuple(verdict or ()), verdicts, tuple(sources or ()), start_ns_of(start), kafka, out
+    )
+    for line in run_request(request, settings_of(model=model, device=device, imgsz=imgsz), Console(stderr=True)):
+        _say(line)
+
+
+@data.command()
+def card(
+    folder: Annotated[Path, typer.Argument(help="Folder of labelled pictures in any format.")],
+    licence: Annotated[str, typer.Option("--licence", help="Of the pictures.")] = "not stated",
+    names: NamesOption = "",
+) -> None:
+    """Write DIR/data-card.md: what the data hold, how they were divided, what is wrong with them."""
+    from training.data.card import write_card
+    from training.data.problems import Problems
+
+    command = shlex.join(["wayside", *sys.argv[1:]])
+    problems = Problems()
+    path = write_card(_folder(folder), problems, licence=licence, command=command, names=_names(names))
+    problems.tell(Console(stderr=True))
+    _say(str(path))
 
 
 def _folder(path: Path) -> Path:
