@@ -155,7 +155,8 @@ def test_judged_alerts_of_a_run_become_pictures_and_crops(staged: Staged, first_
     clip = yaml.safe_load(staged.site.read_text())["cameras"][0]["source"]
     out = tmp_path / "out"
     done = wayside(
-        "data", "from-alerts", str(first_run), "--verdicts", str(table), "--source", f"{camera}={clip}", "--out", str(out)
+        "data", "from-alerts", str(first_run), "--verdicts", str(table), "--source", f"{camera}={clip}",
+        "--out", str(out),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "3 of 3 alerts have a verdict, 3 of them a frame" in done.stdout
