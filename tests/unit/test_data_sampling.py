@@ -21,7 +21,7 @@ def frame(index: int, *rows: tuple[tuple[int, int, int, int], float]) -> Seen:
 
 
 def test_the_box_nearest_to_one_half_decides_and_certain_or_empty_frames_have_no_doubt() -> None:
-    found = doubts([frame(0, (CAR, 0.9), (FAR, 0.45)), frame(1), frame(2, (CAR, 1.0))])
+    found = doubts([frame(0, (CAR, 0.9), (FAR, 0.45)), frame(10), frame(20, (CAR, 1.0))])
     assert [round(item.unsure, 3) for item in found] == [0.9, 0, 0]
     assert found[0].reason == "a box has score 0.45"
     assert found[1].reason == "nothing doubtful"

@@ -76,7 +76,7 @@ def _overview(folder: Path, found: LabelledSet, licence: str) -> Iterable[tuple[
     sizes = Counter((item.width, item.height) for item in found.pictures)
     shown = ", ".join(f"{width}x{height} ({count})" for (width, height), count in sizes.most_common(5))
     yield "pictures", len(found.pictures)
-    yield "without objects", sum(not item.classes for item in found.pictures)
+    yield "pictures without objects", sum(not item.classes for item in found.pictures)
     yield "objects", objects
     yield "format", _FORMS[found.form]
     yield "pixels", shown + (f", {len(sizes) - 5} other sizes" if len(sizes) > 5 else "")
@@ -90,14 +90,15 @@ def _classes(folder: Path, found: LabelledSet, split: Split | None) -> list[str]
     held = Counter(label for item in test for label in item.classes)
     pictures = Counter(label for item in found.pictures for label in set(item.classes))
     sizes = _sizes(found.pictures)
-    for name in found.names:
+    for name in (name for name in found.names if pictures[name]):
         small, medium, large = (sizes[name, size] for size in ("small", "medium", "large"))
         row: list[object] = [name, small + medium + large, pictures[name]]
         row += [small, medium, large] if found.form != "folders" else []
         rows.append((*row, held[name]) if split else tuple(row))
     bounds = ("below 32x32 px", "medium", "from 96x96 px") if found.form != "folders" else ()
     heads = ("class", "objects", "pictures", *bounds, *(("held out",) if split else ()))
-    return _table(heads, rows)
+    empty = len(found.names) - len(rows)
+    return [*_table(heads, rows), *(["", f"{empty} further classes have no object."] if empty else [])]
 
 
 def _sizes(pictures: Sequence[LabelledPicture]) -> Counter[tuple[str, str]]:
@@ -147,7 +148,7 @@ def _of_side(
 
 
 def _problems(folder: Path, problems: Problems) -> list[str]:
-    lines = [f"- {line.removeprefix(f'{folder}/')}" for line in problems.lines()]
+    lines = [f"- {line.removeprefix(f'{folder}/').removeprefix(f'{folder}: ')}" for line in problems.lines()]
     more = [f"- … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return [*lines[:_SHOWN], *more] or ["None: every picture can be decoded, every label was understood."]
 

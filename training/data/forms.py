@@ -13,6 +13,7 @@ from training.data.problems import Problems
 from training.data.voc_folder import places, read_voc, write_voc
 from training.data.yolo_folder import own_names, read_folder, write_labels
 
+_SHOWN = 8
 LAYOUTS = (
     "images/ and labels/ (YOLO), a JSON file with annotations (COCO), XML files in Annotations/ (Pascal VOC), or one "
     "sub-folder of pictures per class"
@@ -67,7 +68,8 @@ def read_set(source: Path, problems: Problems, names: Sequence[str] = ()) -> Lab
         pictures, own = read_class_folders(source, problems)
     seen = {label for item in pictures for label in item.classes}
     if empty := [name for name in own or () if name not in seen]:
-        problems.add(source, f"empty class: nothing is labelled {', '.join(empty)}")
+        more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+        problems.add(source, f"empty class: nothing is labelled {', '.join(empty[:_SHOWN])}{more}")
     listed = list(own) if own else [name for name in names if name in seen]
     return LabelledSet(form, list(dict.fromkeys(listed)), pictures)
 

@@ -40,11 +40,12 @@ class Looks:
 
 def look(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Hash (64,) and thumbnail (64, 64) of an (H, W) grey picture."""
-    thumb = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    thumb = np.asarray(cv2.GaussianBlur(thumb, (0, 0), _BLUR), np.uint8)
+    shrunk = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    thumb: NDArray[np.uint8] = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), _BLUR), np.uint8)
     small = cv2.resize(thumb, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = np.asarray(cv2.dct(small), np.float32)[:8, :8].ravel()
-    return np.where(low > np.median(low[1:]), np.float32(1), np.float32(-1)), thumb
+    bits: NDArray[np.float32] = np.where(low > np.median(low[1:]), 1, -1).astype(np.float32)
+    return bits, thumb
 
 
 def look_at(paths: Sequence[Path]) -> tuple[Looks, list[Path]]:

@@ -86,12 +86,10 @@ def _groups(names: Sequence[str], gap_ns: int) -> Iterator[list[str]]:
 
 
 def _sides_of(group: Sequence[str], known: Mapping[str, Side], share: float) -> dict[str, Side]:
-    fixed = {name: side for name in group if (side := known.get(name)) in ("train", "test")}
-    if not fixed:
-        side: Side = "test" if _falls_out(group[0], share) else "train"
-        return dict.fromkeys(group, side)
-    if len(set(fixed.values())) == 1:
-        return dict.fromkeys(group, next(iter(fixed.values())))
+    fixed: dict[str, Side] = {name: known[name] for name in group if known.get(name, "between") != "between"}
+    if len(set(fixed.values())) < 2:
+        drawn: Side = "test" if _falls_out(group[0], share) else "train"
+        return dict.fromkeys(group, next(iter(fixed.values()), drawn))
     # New pictures have joined groups of both sides. Those between two pictures of one side belong there.
     result: dict[str, Side] = dict(fixed)
     marks = [index for index, name in enumerate(group) if name in fixed]

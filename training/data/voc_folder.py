@@ -104,8 +104,8 @@ def write_voc(pictures: Sequence[LabelledPicture], out: Path) -> None:
         _text(root, "folder", "JPEGImages")
         _text(root, "filename", item.name)
         size = ElementTree.SubElement(root, "size")
-        for side, value in (("width", item.width), ("height", item.height), ("depth", 3)):
-            _text(size, side, str(value))
+        for side, length in (("width", item.width), ("height", item.height), ("depth", 3)):
+            _text(size, side, str(length))
         _text(root, "segmented", "0")
         for label, box in item.objects:
             node = ElementTree.SubElement(root, "object")
@@ -113,8 +113,8 @@ def write_voc(pictures: Sequence[LabelledPicture], out: Path) -> None:
                 _text(node, key, value)
             corners = ElementTree.SubElement(node, "bndbox")
             pixels = box * [item.width, item.height, item.width, item.height] + [1, 1, 0, 0]
-            for key, value in zip(_CORNERS, pixels.tolist(), strict=True):
-                _text(corners, key, f"{value:.3f}".rstrip("0").rstrip("."))
+            for key, pixel in zip(_CORNERS, pixels.tolist(), strict=True):
+                _text(corners, key, f"{pixel:.3f}".rstrip("0").rstrip("."))
         ElementTree.indent(root)
         file = (out / "Annotations" / item.name).with_suffix(".xml")
         file.parent.mkdir(parents=True, exist_ok=True)

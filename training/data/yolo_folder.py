@@ -28,7 +28,8 @@ def read_folder(folder: Path, names: Sequence[str], problems: Problems) -> list[
     images = folder / "images"
     if not images.is_dir():
         raise InputError(f"{folder}: has no folder images/; YOLO's layout is images/… and labels/… beside each other")
-    names = own_names(folder) or names
+    own = own_names(folder)
+    names = names if own is None else own
     paths = list(pictures_below(images))
     found = [item for path in paths if (item := _read(path, folder, names, problems))]
     if not found:
