@@ -1,12 +1,18 @@
 """Training and test pictures: no scene on both sides, and what was held out once stays held out."""
 
+from pathlib import Path
+
+import cv2
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import NS
 from training.data.capture import Capture, capture_of, picture_name
 from training.data.coco_split import held_out
-from training.data.split import Split, divide
+from training.data.problems import Problems
+from training.data.split import Split, divide, split_folder
+from training.heads.folder import read_folder
 
 GAP_S = 600.0
 CAPTURES = st.builds(Capture, st.sampled_from(["a", "b_c", "a2-km41"]), st.integers(0, 40_000).map(lambda s: s * NS))
@@ -76,3 +82,15 @@ def test_pictures_whose_names_say_no_time_stand_alone_and_cocos_keep_their_side(
     assert 0.15 < len(result.test) / 2000 < 0.25
     coco = divide([f"{number:012d}.jpg" for number in range(300)])
     assert coco.test == [f"{number:012d}.jpg" for number in range(300) if held_out(number)]
+
+
+def test_a_head_is_tested_on_what_its_folders_split_holds_out(tmp_path: Path) -> None:
+    names = [f"{label}/{name('a', 3600 * hour)}" for label in ("clear", "fog") for hour in range(40)]
+    for item in names:
+        (tmp_path / item).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / item), np.full((16, 16, 3), 90, np.uint8))
+    split = split_folder(tmp_path, names, GAP_S, 0.3)
+    data = read_folder("sight", tmp_path, Problems())
+    assert sorted(picture.name for picture in data.of("test")) == split.test
+    assert sorted(picture.name for part in ("train", "val") for picture in data.of(part)) == split.train
+    assert data.of("val")

@@ -57,7 +57,7 @@ def read_set(source: Path, problems: Problems, names: Sequence[str] = ()) -> Lab
     own: Sequence[str] | None
     if form == "yolo":
         own = own_names(source)
-        if not own and not names and (source / "labels").is_dir():
+        if own is None and not names and (source / "labels").is_dir():
             raise InputError(f"{source}: has no data.yaml with `names: [class, …]`; write one, or give --names")
         pictures = read_folder(source, names, problems)
     elif form == "coco":
