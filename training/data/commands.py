@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -9,7 +11,7 @@ import typer
 from rich.console import Console
 
 from services.options import DeviceOption, ImgszOption, ModelOption, StartOption, settings_of, start_ns_of
-from shared.exceptions import ConfigError
+from shared.exceptions import ConfigError, InputError
 from training.data.labelled import Form
 
 data = typer.Typer(help="Labelled pictures: formats, splits, duplicates, sampling, cards.", no_args_is_help=True)
@@ -35,7 +37,8 @@ def convert(
     if to not in get_args(Form):
         raise ConfigError(f"--to {to!r}: {', '.join(get_args(Form))}")
     problems = Problems()
-    found = forms.convert(source, cast(Form, to), out, problems, _names(names))
+    with _disk():
+        found = forms.convert(source, cast(Form, to), out, problems, _names(names))
     problems.tell(Console(stderr=True))
     boxes = sum(len(item.classes) for item in found.pictures)
     _say(f"{out}: {len(found.pictures)} pictures, {boxes} objects of {len(found.names)} classes")
@@ -55,7 +58,8 @@ def split(
     from training.data.split import FILE, split_folder
 
     names = [path.relative_to(folder).as_posix() for path in pictures_below(_folder(folder))]
-    result = split_folder(folder, names, gap, share, anew=anew)
+    with _disk():
+        result = split_folder(folder, names, gap, share, anew=anew)
     between = f", {len(result.between)} on neither side" if result.between else ""
     _say(f"{folder / FILE}: {len(result.train)} to train on, {len(result.test)} held out{between}")
 
@@ -78,8 +82,10 @@ def dedupe(
     across = sum(item.across for item in found)
     _say(f"{len(found)} near-duplicates, {across} of them across the split{'' if apply else '; --apply moves them'}")
     for folder in folders if apply else ():
-        if inside := [item.dropped for item in found if item.dropped.is_relative_to(folder)]:
-            _say(f"{len(inside)} moved to {set_aside(folder, inside)}")
+        inside = [item.dropped for item in found if item.dropped.is_relative_to(folder) and item.dropped.is_file()]
+        with _disk():
+            aside = set_aside(folder, inside) if inside else folder
+        _say(f"{folder}: {len(inside)} moved{f' to {aside}' if inside else ''}")
 
 
 @data.command()
@@ -158,13 +164,26 @@ def card(
 
     command = shlex.join(["wayside", *sys.argv[1:]])
     problems = Problems()
-    path = write_card(_folder(folder), problems, licence=licence, command=command, names=_names(names))
+    with _disk():
+        path = write_card(_folder(folder), problems, licence=licence, command=command, names=_names(names))
     problems.tell(Console(stderr=True))
     _say(str(path))
 
 
+@contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that is full or not ours to write ends the command with one line.
+
+    Raises:
+        InputError: says which file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or 'the disk'}: {error.strerror}") from None
+
+
 def _folder(path: Path) -> Path:
-    from shared.exceptions import InputError
     from training.data.pictures import pictures_below
 
     if next(pictures_below(path), None) is None:

@@ -61,7 +61,8 @@ def set_aside(folder: Path, dropped: Sequence[Path]) -> Path:
     Raises:
         OSError: something cannot be moved.
     """
-    aside = folder.with_name(f"{folder.name}-duplicates")
+    whole = folder.resolve()
+    aside = whole.with_name(f"{whole.name}-duplicates")
     for file in find_files(folder):
         _without(file, set(dropped), aside / file.relative_to(folder))
     for path in dropped:
