@@ -12,6 +12,7 @@ from shared.clock import from_rfc3339, to_rfc3339
 from shared.exceptions import ConfigError, InputError
 from shared.messages import Alert, Evidence
 from tests.alerting import START_NS, grey_jpeg, put_frame
+from training.data.alert_command import Request, judged_alerts
 from training.data.alert_frames import clips, from_bus
 from training.data.from_alerts import relabel
 from training.data.problems import Problems
@@ -93,6 +94,25 @@ def test_frames_come_from_the_topic_and_one_that_is_gone_or_another_is_named() -
         "none: has no frame on the bus; give --source CAMERA=CLIP",
         f"other: another frame lies at {address}; is it this Kafka?",
     ]
+
+
+def test_without_files_the_alerts_come_from_their_topic() -> None:
+    bus, moved = MemoryBus(), {"box": (0.0, 0.0, 0.1, 0.1)}
+    bus.ensure_topics(topics.SPECS)
+    producer = bus.producer()
+    changes = [
+        event(alert("a1"), "opened", 0), event(alert("a1", status="dismissed", **moved), "dismissed", 1),
+        event(alert("a2", status="acknowledged", **moved), "acknowledged", 4),
+    ]  # fmt: skip
+    for value in changes:
+        producer.send(topics.ALERTS, value, key="k", timestamp_ms=0)
+    producer.close()
+    request = Request((), (), None, (), 0, "127.0.0.1:9092", Path("out"))
+    found = {item.alert.alert_id: item for item in judged_alerts(request, bus, Problems())}
+    assert {name: (item.verdict, item.opening) for name, item in found.items()} == {
+        "a1": ("dismissed", True), "a2": ("acknowledged", False),
+    }  # fmt: skip
+    assert found["a1"].alert.box == BOX
 
 
 def test_a_source_that_is_no_pair_is_named() -> None:

@@ -58,7 +58,7 @@ def run_request(request: Request, settings: Settings, console: Console) -> list[
     problems = Problems()
     cameras = clips(request.sources)
     with _bus(request.kafka) as bus:
-        judged = _judged(request, bus, problems)
+        judged = judged_alerts(request, bus, problems)
         wanted = [item for item in judged if item.verdict in (request.chosen or VERDICTS)]
         if not wanted:
             raise problems.stop(
@@ -86,7 +86,13 @@ def run_request(request: Request, settings: Settings, console: Console) -> list[
     ]
 
 
-def _judged(request: Request, bus: Bus | None, problems: Problems) -> list[Judged]:
+def judged_alerts(request: Request, bus: Bus | None, problems: Problems) -> list[Judged]:
+    """The alerts of the files, or of the topic where there are none, with their verdicts.
+
+    Raises:
+        InputError: a file cannot be read.
+        BusError: the bus does not answer.
+    """
     if request.alerts or bus is None:
         judged = read_alerts(request.alerts, problems)
     else:
