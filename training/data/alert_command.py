@@ -71,7 +71,7 @@ def run_request(request: Request, settings: Settings, console: Console) -> list[
             frames |= from_bus([item for item in wanted if item.alert.camera not in cameras], bus, problems)
     if not frames:
         raise problems.stop("no frame of any alert was found")
-    from services.detector.service import load_stage  # torch takes seconds
+    from services.detector.source import load_stage  # torch takes seconds
 
     stage = load_stage(settings, [])
     try:

@@ -101,7 +101,7 @@ def sample(
     imgsz: ImgszOption = None,
 ) -> None:
     """The frames that a person should label next, with the detector's boxes to correct."""
-    from services.detector.service import load_stage
+    from services.detector.source import load_stage
     from training.data.forms import empty_folder
     from training.data.problems import Problems
     from training.data.sample import Wish, cameras_of
