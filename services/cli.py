@@ -23,6 +23,7 @@ from shared.exceptions import WaysideError
 from shared.service import stop_on_signals
 from shared.sitefile import load_site
 from training.commands import train
+from training.data.commands import data
 from training.models.commands import models
 
 app = typer.Typer(
@@ -152,6 +153,7 @@ def doctor() -> None:
 
 app.add_typer(train, name="train")
 app.add_typer(models, name="models")
+app.add_typer(data, name="data")
 
 
 def main() -> None:

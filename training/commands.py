@@ -25,7 +25,7 @@ train = typer.Typer(help="Transfer learning.", no_args_is_help=True)
 def detector(
     name: Annotated[str, typer.Option("--name", help="Name of the new model.")],
     data: Annotated[
-        list[Path] | None, typer.Option("--data", help="YOLO folder (images/, labels/); repeatable.")
+        list[Path] | None, typer.Option("--data", help="Labelled pictures as YOLO, COCO or Pascal VOC; repeatable.")
     ] = None,
     staged: Annotated[int, typer.Option("--staged", min=0, help="Drawn road frames to add.")] = 0,
     start: Annotated[str, typer.Option("--start", help="Weights to begin from, by name or path.")] = "yolo11n-coco",

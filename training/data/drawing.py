@@ -10,8 +10,8 @@ import cv2
 from rich.progress import track
 
 from training.data.auto_cutouts import Labelled, cut_all
+from training.data.labelled import LabelledPicture
 from training.data.roadside import Labels, Roadside
-from training.data.yolo_folder import LabelledPicture
 
 _BLOCK = 40
 _roadside: Roadside | None = None

@@ -11,11 +11,12 @@ import yaml
 from shared.exceptions import InputError
 from training.data.coco_split import held_out
 from training.data.drawing import draw_frames
+from training.data.forms import read_boxes
+from training.data.labelled import LabelledPicture
 from training.data.problems import Problems
-from training.data.yolo_folder import LabelledPicture, read_folder
+from training.data.split import coco_number, side_of
 from training.detector.classes import NEW, rows_for
 
-_COCO_DIGITS = 12
 # One drawn frame and one own picture in so many judge the training while it runs.
 _VALIDATED = 12
 _OWN_VALIDATED = 6
@@ -26,7 +27,7 @@ class Recipe:
     """What a detector is trained on.
 
     Attributes:
-        folders: YOLO folders.
+        folders: of labelled pictures, or COCO files.
         staged: drawn frames.
         repeat: how often own pictures are shown per epoch.
         seed: of the drawn frames.
@@ -39,16 +40,25 @@ class Recipe:
 
 
 def is_held_out(path: Path) -> bool:
-    """Pictures that no training sees: COCO's by `coco_split`, of others one in five by the digest of the name."""
+    """Pictures that no training sees: COCO's by `coco_split`, others as `wayside data split` has divided their folder.
+
+    Without a split it is one in five by the digest of the name.
+
+    Raises:
+        InputError: a picture that the folder's split does not know.
+    """
     stem = path.stem
-    if len(stem) == _COCO_DIGITS and stem.isdigit():
-        return held_out(int(stem))
+    if (number := coco_number(stem)) is not None:
+        return held_out(number)
+    if (side := side_of(path)) is not None:
+        return side == "test"
     return hashlib.sha256(stem.encode()).digest()[0] % 5 == 0
 
 
 def read_all(folders: Sequence[Path], names: Sequence[str], problems: Problems) -> list[LabelledPicture]:
-    """Every labelled picture of all folders."""
-    return [item for folder in folders for item in read_folder(folder, names, problems)]
+    """Every labelled picture of all folders, in any format with boxes; none that its split keeps from both sides."""
+    found = [item for folder in folders for item in read_boxes(folder, problems, names).pictures]
+    return [item for item in found if side_of(item.path) != "between"]
 
 
 def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Problems) -> Path:

@@ -10,8 +10,8 @@ from supervision.metrics import MeanAveragePrecision
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.letterbox import Letterbox
+from training.data.labelled import LabelledPicture
 from training.data.roadside import Labels
-from training.data.yolo_folder import LabelledPicture
 from training.detector.classes import NAMES, SHARED, own_class
 from training.scenes.canvas import Picture
 

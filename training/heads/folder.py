@@ -8,6 +8,7 @@ import numpy as np
 from shared.exceptions import InputError
 from training.data.pictures import SUFFIXES, is_picture
 from training.data.problems import Problems
+from training.data.split import side_of
 from training.heads.dataset import SPLITS, DataSet, Picture, Split, load_checked, read_picture, split_of
 
 # Fewer examples of a class than this cannot be split in three and judged.
@@ -19,18 +20,22 @@ _NORMAL = ("clear", "empty", "intact", "no", "normal", "ok")
 def read_folder(name: str, folder: Path, problems: Problems, *, licence: str = "not stated") -> DataSet:
     """Read `folder/CLASS/**/picture`, or `folder/train|val|test/CLASS/**/picture`.
 
+    What `wayside data split` has held out is the test split; what it keeps from both sides is left out.
+
     Raises:
-        InputError: no such folder, or fewer than two usable classes; lists every problem.
+        InputError: no such folder, or fewer than two usable classes; lists every problem. Or a picture that the
+            folder's split does not know.
     """
     if not folder.is_dir():
         raise InputError(f"--data {folder}: no such folder; it needs one sub-folder with pictures per class")
     given: list[tuple[Path, Split | None]] = [(folder / split, split) for split in SPLITS if (folder / split).is_dir()]
     roots = given if {split for _, split in given} >= {"train", "test"} else [(folder, None)]
-    rows: list[tuple[Path, str, Split | None]] = []
+    rows: list[tuple[Path, str, Split]] = []
     names = sorted({item.name for root, _ in roots for item in root.iterdir() if item.is_dir()}, key=_order)
     for root, split in roots:
         for label in names:
-            rows += [(path, label, split) for path in _usable(root / label, problems)]
+            usable = (path for path in _usable(root / label, problems) if side_of(path) != "between")
+            rows += [(path, label, split or _divided(path, label)) for path in usable]
     per_class = {label: sum(row[1] == label for row in rows) for label in names}
     for label, count in per_class.items():
         if count < _LEAST:
@@ -41,7 +46,7 @@ def read_folder(name: str, folder: Path, problems: Problems, *, licence: str = "
         raise problems.stop(f"--data {folder}: a head needs two classes with {_LEAST} usable pictures each")
     pictures = [
         Picture(
-            str(path.relative_to(folder)), str(path.relative_to(folder)), split or split_of(f"{label}/{path.name}"),
+            str(path.relative_to(folder)), str(path.relative_to(folder)), split,
             partial(load_checked, path), np.array(classes.index(label)),
         )
         for path, label, split in rows if label in classes
@@ -57,6 +62,14 @@ def read_folder(name: str, folder: Path, problems: Problems, *, licence: str = "
     if empty:
         raise problems.stop(f"--data {folder}: no pictures for {', '.join(empty)}; add some")
     return result
+
+
+def _divided(path: Path, label: str) -> Split:
+    """As the folder's split says, which knows no validation; else by the name."""
+    side = side_of(path)
+    if side == "test":
+        return "test"
+    return split_of(f"{label}/{path.name}") if side is None else split_of(f"{label}/{path.name}", test=0)
 
 
 def _carve(picture: Picture) -> Picture:

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from services.detector.backends.network import load_network
 from shared.exceptions import InputError
+from training.data.labelled import LabelledPicture
 from training.data.problems import Problems
-from training.data.yolo_folder import LabelledPicture
 from training.detector.classes import SHARED, own_class
 from training.detector.dataset import is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
