@@ -97,7 +97,7 @@ def head(
     balance: Annotated[bool, typer.Option("--balance/--no-balance", help="Weigh rare classes more.")] = True,
     licence: Annotated[str, typer.Option("--licence", help="Of the pictures, for the card.")] = "not stated",
     start: Annotated[str, typer.Option("--start", help="Detector whose layers are used, by name or path.")] = (
-        "yolo11n-coco"
+        "wayside-n"
     ),
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,

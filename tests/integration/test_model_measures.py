@@ -4,7 +4,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from training.models.register import digest_of, revision_of
+from training.data.digest import digest_of_all as digest_of
+from training.models.register import revision_of
 from training.models.speed import in_turns
 
 

@@ -1,6 +1,7 @@
 """One name for exactly these data: it changes with any picture, label or split, and says which data a model saw."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 CARD = "data-card.md"
@@ -11,11 +12,15 @@ _NOTES = frozenset({".cache"})
 def digest_of(folder: Path) -> str:
     """SHA-256 over the names and contents of all files in the folder, in the order of their names; hex digits.
 
-    Hidden files, caches and the card are left out; where the folder lies and when its files were written do not count.
+    Of a clip that of the file. Hidden files, caches and the card are left out; where the folder lies and when its files
+    were written do not count.
 
     Raises:
         OSError: a file cannot be read.
     """
+    if folder.is_file():
+        with folder.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     whole = hashlib.sha256()
     for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -24,3 +29,9 @@ def digest_of(folder: Path) -> str:
         with path.open("rb") as file:
             whole.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
+
+
+def digest_of_all(sources: Sequence[Path]) -> str:
+    """One digest for several folders and clips, in any order; of a single one its own."""
+    digests = sorted(digest_of(source) for source in sources)
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

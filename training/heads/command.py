@@ -47,7 +47,7 @@ class Request:
     out: Path
     degrade: bool = False
     candidates: Sequence[str] = ("head", "convnet", "resnet18")
-    start: str = "yolo11n-coco"
+    start: str = "wayside-n"
     imgsz: int = 640
     licence: str = "not stated"
     threads: int = 2

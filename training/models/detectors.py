@@ -18,7 +18,7 @@ from training.models.promotion import Figure
 
 
 def held_out(weights: Path, folders: Sequence[Path], console: Console) -> list[LabelledPicture]:
-    """The pictures of YOLO folders that no `wayside train detector` trains on.
+    """The pictures of folders that no `wayside train detector` trains on.
 
     Args:
         weights: name the classes by number where a folder has no `data.yaml`.
@@ -34,7 +34,7 @@ def held_out(weights: Path, folders: Sequence[Path], console: Console) -> list[L
         listed = ", ".join(map(str, folders))
         raise InputError(
             f"--data {listed}: of {len(found)} pictures none that is held out from training has labels; "
-            "one in five is, by its name: give more pictures"
+            "a folder's split.json says which are, else one in five by its name: give more pictures"
         )
     return held
 

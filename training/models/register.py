@@ -1,6 +1,5 @@
 """Models into the registry: what a training has made, or a file that is there."""
 
-import hashlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from services.detector.weights import version_of
 from shared.exceptions import ModelError
 from shared.registry import Kind, ModelVersion, Registry, check_name
 from training.bench.machine import describe
+from training.data.digest import digest_of_all
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +31,7 @@ def register_trained(
         "start": start,
         "file": version_of(weights),
         "data": ", ".join(path.name for path in data) or "none",
-        "data_sha256": digest_of(data),
+        "data_sha256": digest_of_all(data),
         "machine": describe(),
         **(more or {}),
     }
@@ -69,17 +69,6 @@ def register_file(registry: Registry, path: Path, name: str | None, command: str
         lineage |= {"command": spec.command, "start": spec.start}
     check_name(name or found)
     return registry.register(name or found, kind, [path, *_beside(path)], figures=figures, lineage=lineage)
-
-
-def digest_of(folders: Sequence[Path]) -> str:
-    """SHA-256 over names and contents of all files in the folders, or of clips: the same data have the same."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for file in [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file()):
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{file.relative_to(folder)} {content}\n".encode())
-    return digest.hexdigest()
 
 
 def revision_of(root: Path) -> str | None:
