@@ -216,7 +216,8 @@ def test_asyncapi_has_every_topic_and_all_its_references_lead_somewhere() -> Non
         for operation in document["operations"].values()
         if operation["action"] == "receive"
     }
-    assert groups == {(topic, group) for group, topic in topics.STAGES}
+    trainer = (topics.TRAINING_REQUESTS, topics.TRAINER_GROUP)
+    assert groups == {trainer, *((topic, group) for group, topic in topics.STAGES)}
 
 
 def test_check_names_what_is_out_of_step_and_writes_nothing(
