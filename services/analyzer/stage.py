@@ -12,10 +12,11 @@ from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter
 from services.analyzer.tracking import CameraTracker
+from services.analyzer.tracks_message import tracks_of
 from services.analyzer.zones import ZoneMap
 from shared.catalogue import AIRCRAFT
 from shared.clock import NS, to_ns
-from shared.messages import DetectedObject, Detections, Incident, LaneStats, TrackedObject, Tracks
+from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tracks
 from shared.site import Camera, Ground, Site
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
@@ -231,31 +232,7 @@ class CameraAnalyzer:
         )
         heads = tuple(detections.heads)
         scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads)
-        return scene, self._message(detections, views)
-
-    def _message(self, detections: Detections, views: tuple[TrackView, ...]) -> Tracks:
-        return Tracks.model_construct(
-            schema_="wayside.tracks/1",
-            camera=detections.camera,
-            seq=detections.seq,
-            run=detections.run,
-            frame=detections.frame,
-            width=detections.width,
-            height=detections.height,
-            objects=[
-                TrackedObject(  # the validating constructor is compiled; `model_construct` is Python and slower
-                    track_id=view.track_id,
-                    label=view.label,
-                    score=view.score,
-                    box=view.box,
-                    zones=[zone.id for zone in view.zones],
-                    speed=round(view.speed or 0.0, 3),
-                    speed_kmh=view.speed_kmh,
-                )
-                for view in views
-            ],
-            heads=detections.heads,
-        )
+        return scene, tracks_of(detections, views)
 
     def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:
         if self._speeds is None:
