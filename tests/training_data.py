@@ -1,4 +1,4 @@
-"""A tiny data set that a detector learns in seconds."""
+"""Tiny data sets: one that a detector learns in seconds, one for a head."""
 
 from pathlib import Path
 
@@ -20,3 +20,15 @@ def write_squares(folder: Path, count: int = 40) -> Path:
         label = f"0 {(x + 15) / 160} {(y + 15) / 160} {30 / 160} {30 / 160}\n"
         (folder / "labels" / f"{number}.txt").write_text(label)
     return folder
+
+
+def draw_stripes(folder: Path, count: int) -> None:
+    """Pictures with stripes and without, one sub-folder each."""
+    rng = np.random.default_rng(0)
+    for label in ("stripes", "empty"):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            picture = rng.integers(60, 120, (96, 128, 3)).astype(np.uint8)
+            if label == "stripes":
+                picture[:, :: int(rng.integers(8, 20))] = 255
+            cv2.imwrite(str(folder / label / f"{number}.png"), picture)

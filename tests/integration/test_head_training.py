@@ -20,6 +20,7 @@ from services.detector.letterbox import Letterbox
 from shared.exceptions import InputError
 from tests.conftest import SHARED
 from tests.detector_heads import LAYERS, random_head
+from tests.training_data import draw_stripes
 from training.data.problems import Problems
 from training.heads.command import Request, train_head
 from training.heads.crackforest import read_crackforest
@@ -30,19 +31,8 @@ WEIGHTS = SHARED / "models" / "yolo11n-coco.pt"
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("shared_dir")]
 
 
-def draw(folder: Path, count: int = 24) -> None:
-    rng = np.random.default_rng(0)
-    for label in ("stripes", "empty"):
-        (folder / label).mkdir(parents=True)
-        for number in range(count):
-            picture = rng.integers(60, 120, (96, 128, 3)).astype(np.uint8)
-            if label == "stripes":
-                picture[:, :: int(rng.integers(8, 20))] = 255
-            cv2.imwrite(str(folder / label / f"{number}.png"), picture)
-
-
 def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
-    draw(tmp_path / "road")
+    draw_stripes(tmp_path / "road", 24)
     (tmp_path / "road" / "wet").mkdir()
     (tmp_path / "road" / "empty" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
     weights = tmp_path / "resnet18.pth"
@@ -71,7 +61,7 @@ def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
 
 
 def test_one_class_only_stops_with_all_problems(tmp_path: Path) -> None:
-    draw(tmp_path / "road", count=14)
+    draw_stripes(tmp_path / "road", count=14)
     for path in sorted((tmp_path / "road" / "stripes").iterdir())[:5]:
         path.write_bytes(b"")
     result = subprocess.run(

@@ -18,6 +18,7 @@ from services.detector.model_file import load_model, read_spec, save_model
 from shared.exceptions import ConfigError, InputError, ModelError
 from shared.registry import Registry
 from tests.detector_heads import random_net
+from tests.training_data import draw_stripes
 from training.data.coco_split import held_out
 from training.models import incidents
 from training.models.history import history_of
@@ -155,21 +156,10 @@ def test_staged_incidents_are_among_the_figures(
     assert event.figures["seconds_to_detect"] > 0
 
 
-def draw(folder: Path, count: int = 20) -> None:
-    rng = np.random.default_rng(0)
-    for label in ("stripes", "empty"):
-        (folder / label).mkdir(parents=True)
-        for number in range(count):
-            picture = rng.integers(60, 120, (96, 128, 3)).astype(np.uint8)
-            if label == "stripes":
-                picture[:, :: int(rng.integers(8, 20))] = 255
-            cv2.imwrite(str(folder / label / f"{number}.png"), picture)
-
-
 def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
     wayside: Wayside, registry: Registry, tmp_path: Path
 ) -> None:
-    draw(tmp_path / "road")
+    draw_stripes(tmp_path / "road", 20)
     asked = ["train", "head", "--name", "road", "--data", "road", "--out", "heads", "--start", str(SHIPPED)]
     asked += ["--imgsz", "160", "--epochs", "8", "--candidates", "head"]
     wayside(*asked)
@@ -206,7 +196,7 @@ def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
 
 
 def test_a_head_is_judged_only_on_its_own_question_and_features(wayside: Wayside, tmp_path: Path) -> None:
-    draw(tmp_path / "road")
+    draw_stripes(tmp_path / "road", 20)
     heads = SHIPPED.parent / "heads"
     wayside("models", "add", str(heads / "pavement.safetensors"))
     with pytest.raises(InputError, match="image with empty, stripes; pavement@1 answers patch with intact, damaged"):

@@ -7,33 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.model_file import read_spec
 from shared.registry import ModelVersion, Registry
+from tests.training_data import write_squares
 from training.detector.classes import NAMES
-
-PICTURES = 40
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Bright squares on grey, as cones, and one corrupt picture."""
-    own = tmp_path / "own"
-    (own / "images").mkdir(parents=True)
-    (own / "labels").mkdir()
-    (own / "data.yaml").write_text("names: [cone]\n")
-    random = np.random.default_rng(1)
-    for number in range(PICTURES):
-        picture = random.integers(80, 120, (160, 160, 3), np.uint8)
-        x, y = random.integers(20, 110, 2).tolist()
-        cv2.rectangle(picture, (x, y), (x + 30, y + 30), (30, 120, 240), -1)
-        cv2.imwrite(str(own / "images" / f"{number}.jpg"), picture)
-        label = f"0 {(x + 15) / 160} {(y + 15) / 160} {30 / 160} {30 / 160}\n"
-        (own / "labels" / f"{number}.txt").write_text(label)
+    own = write_squares(tmp_path / "own")
     (own / "images" / "corrupt.jpg").write_bytes(b"no picture")
     return own
 
