@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from services.detector.service import serve
+from services.producer import crew
 from shared import topics
 from shared.bus.base import Bus, Producer
 from shared.frames import Frame
@@ -45,13 +46,7 @@ def a_frame(camera: str, seq: int, *, fps: float = 30.0) -> Frame:
 
 def send(producer: Producer, frames: Sequence[Frame]) -> None:
     for frame in frames:
-        producer.send(
-            topics.FRAMES,
-            frame.jpeg,
-            key=frame.camera,
-            timestamp_ms=frame.captured_at // 1_000_000,
-            headers=frame.headers(),
-        )
+        crew.send(producer, frame)
     producer.flush()
 
 

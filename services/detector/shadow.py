@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.detector import SERVICE
 from services.detector.compare import Tally, compare
@@ -10,12 +9,11 @@ from services.detector.source import Source, release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import Watch, plain, tell_versions
 from services.detector.window import Window
+from services.detector.worker import Done
 from shared import topics
 from shared.bus.base import Producer
 from shared.comparison import ModelComparison
 from shared.exceptions import BusError
-from shared.frames import Frame
-from shared.messages import Detections
 from shared.settings import Settings
 from shared.site import Camera
 from shared.telemetry import metrics
@@ -23,20 +21,6 @@ from shared.telemetry.logs import logger
 
 # Cameras and runs whose minute is still open; of more, those that began first are told early.
 _MOST_WINDOWS = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A batch that production has finished: decoded frames, what was published, and the seconds that the model took."""
-
-    decoded: Sequence[Decoded] = ()
-    detections: Sequence[Detections] = ()
-    seconds: float = 0.0
-
-    @property
-    def frames(self) -> list[Frame]:
-        """The frames themselves."""
-        return [item.frame for item in self.decoded]
 
 
 class Shadow:

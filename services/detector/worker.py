@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.detector import SERVICE
-from services.detector.shadow import Done
 from services.detector.source import release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import tell_versions
@@ -18,6 +18,20 @@ from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A batch that production has finished: decoded frames, what was published, and the seconds that the model took."""
+
+    decoded: Sequence[Decoded] = ()
+    detections: Sequence[Detections] = ()
+    seconds: float = 0.0
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames themselves."""
+        return [item.frame for item in self.decoded]
 
 
 def is_stale(frame: Frame, max_age_s: float | None, now_ns: int) -> bool:

@@ -17,7 +17,7 @@ from shared.embedded.process import free_port, listens
 from shared.messages import Checkpoint, Detections
 from tests import roadlife
 from tests.faults.test_analyzer_crash import Results, World, contiguous, results
-from tests.faults.test_detector_killed import await_true, read_all, ready, service
+from tests.processes import await_true, read_all, ready, service
 
 pytestmark = [pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(180)]
 

@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +12,12 @@ import httpx
 import pytest
 
 from shared import topics
-from shared.bus.base import Bus, Record
 from shared.bus.kafka import KafkaBus
 from shared.clock import NS, to_rfc3339
 from shared.embedded.process import free_port, listens
 from shared.messages import Detections
-from tests.staging import WAYSIDE, Staged, essence, read_events, stage_scene, wayside
+from tests.processes import await_true, read_all, ready, service
+from tests.staging import Staged, essence, read_events, stage_scene, wayside
 
 pytestmark = [pytest.mark.shared, pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(420)]
 
@@ -81,28 +78,6 @@ def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
     bus.close()
 
 
-@contextmanager
-def service(name: str, environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([WAYSIDE, name, *arguments], env=environment, stdin=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        assert process.wait(40) in (0, -signal.SIGKILL), f"{name} did not stop cleanly"
-
-
-def await_true(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
-
-
-def ready(port: int) -> bool:
-    return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-
-
 def frames_out(port: int) -> float:
     text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     rows = [line for line in text.splitlines() if line.startswith("wayside_frames_out_total{") and "detector" in line]
@@ -111,15 +86,3 @@ def frames_out(port: int) -> float:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_all(bus: Bus, topic: str) -> list[Record]:
-    consumer = bus.consumer([topic], group=None)
-    left = sum(bus.end_offsets(topic).values())
-    records: list[Record] = []
-    while left > len(records):
-        found = consumer.poll(1000, timeout_s=10)
-        assert found, f"{topic}: {len(records)} of {left} messages could be read"
-        records += found
-    consumer.close()
-    return records

@@ -12,7 +12,7 @@ from shared.bus.kafka import KafkaBus
 from shared.messages import DeadLetter
 from shared.registry import Registry
 from shared.training import TrainingProgress, TrainingRequest
-from tests.faults.test_detector_killed import await_true, read_all, service
+from tests.processes import await_true, read_all, service
 from tests.training_data import write_squares
 from training.service.ask import ask
 

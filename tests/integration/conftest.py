@@ -1,9 +1,12 @@
-"""The staged road scene and what `wayside run` makes of it: rendered and analysed once for all tests that need it."""
+"""An embedded bus; the staged road scene and what `wayside run` makes of it, rendered and analysed once for all."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shared import topics
+from shared.bus.memory import MemoryBus
 from tests.staging import Staged, stage_scene, wayside
 
 
@@ -19,3 +22,12 @@ def first_run(staged: Staged) -> Path:
     done = wayside("run", "--site", str(staged.site), "--out", str(out))
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture
+def bus() -> Iterator[MemoryBus]:
+    """With all topics."""
+    bus = MemoryBus()
+    bus.ensure_topics(topics.SPECS)
+    yield bus
+    bus.close()

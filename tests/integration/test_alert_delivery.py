@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,6 @@ from shared.site import JsonLinesSink, WebhookSink
 from tests.alerting import Receiver, event, read_all, site, until
 
 OK = (204, {})
-
-
-@pytest.fixture
-def bus() -> Iterator[MemoryBus]:
-    bus = MemoryBus()
-    bus.ensure_topics(topics.SPECS)
-    yield bus
-    bus.close()
 
 
 def publish(bus: MemoryBus, *made: AlertEvent) -> None:

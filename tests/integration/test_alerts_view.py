@@ -28,14 +28,6 @@ from tests.alerting import (
 
 
 @pytest.fixture
-def bus() -> Iterator[MemoryBus]:
-    bus = MemoryBus()
-    bus.ensure_topics(topics.SPECS)
-    yield bus
-    bus.close()
-
-
-@pytest.fixture
 def store(redis_url: str) -> Iterator[Store]:
     store = Store.connect(redis_url)
     yield store

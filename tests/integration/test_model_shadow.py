@@ -11,8 +11,9 @@ from prometheus_client import REGISTRY
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.compare import MIN_SCORE
-from services.detector.shadow import Done, Shadow
+from services.detector.shadow import Shadow
 from services.detector.stage import DetectorStage
+from services.detector.worker import Done
 from services.producer.reader import read_once
 from shared import topics
 from shared.bus.base import Bus
@@ -41,14 +42,6 @@ def frames(shared_dir: Path) -> list[Frame]:
         Frame(item.camera, item.seq, item.seq * 10_000_000_000, item.width, item.height, item.jpeg, item.run)
         for item in read
     ]
-
-
-@pytest.fixture
-def bus() -> Iterator[MemoryBus]:
-    bus = MemoryBus()
-    bus.ensure_topics(topics.SPECS)
-    yield bus
-    bus.close()
 
 
 def settings_of(shadow: str, **more: object) -> Settings:

@@ -26,6 +26,9 @@ PATCH, STEP, INNER = 64, 32, 48
 _ENOUGH = 72
 _CRACK = 2  # 1 is the ground; 3, what cracks enclose, and 4, a doubtful crack, are neither intact nor a crack
 _LEAST_PICTURES = 8
+# scipy's reader promises no error of its own: this is what it was seen to raise on files that are cut or have bytes
+# changed, and on MATLAB 7.3. Caught around its call alone, so that no mistake of ours hides in it.
+_UNREADABLE = (MatReadError, zlib.error, OSError, ValueError, TypeError, IndexError, NotImplementedError)
 
 
 def is_crackforest(folder: Path) -> bool:
@@ -88,10 +91,6 @@ def _segmentation(path: Path) -> NDArray[np.uint8]:
     if truth is None or not truth.size or "Segmentation" not in (truth.dtype.names or ()):
         raise ValueError("no groundTruth.Segmentation in it")
     return np.asarray(truth.flat[0]["Segmentation"])
-
-
-# What scipy was seen to raise on files that are cut or have bytes changed, and on MATLAB 7.3.
-_UNREADABLE = (MatReadError, zlib.error, OSError, ValueError, TypeError, IndexError, NotImplementedError)
 
 
 def _mask(path: Path, pixels: Pixels, problems: Problems) -> NDArray[np.uint8] | None:

@@ -12,21 +12,12 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from shared.bus.memory import MemoryBus
 from shared.store import Store
-from shared.topics import SPECS
 from tests.integration.console.helpers import served
 
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def bus() -> Iterator[MemoryBus]:
-    bus = MemoryBus()
-    bus.ensure_topics(SPECS)
-    yield bus
-    bus.close()
 
 
 @pytest.fixture
