@@ -9,8 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.catalogue import Severity
+from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.heads import HeadResult, Unit
+from shared.surface import Surface
 
 Box = tuple[Unit, Unit, Unit, Unit]
 # 19 digits reach to the year 2286; larger numbers are no time and would overflow the calendar.
@@ -76,6 +78,8 @@ class Detections(Message):
     model: str = Field(description="version of the weights: `wayside-n@3` in the registry, else name and digest")
     objects: list[DetectedObject]
     heads: list[HeadResult] = Field([], description="what the heads say of the picture, by name")
+    surface: Surface | None = Field(None, description="what the memory of the empty road says, where it was asked")
+    health: PictureHealth | None = Field(None, description="the condition of the picture, where it was measured")
     traceparent: str | None = None
 
 
@@ -103,6 +107,8 @@ class Tracks(Message):
     height: int
     objects: list[TrackedObject]
     heads: list[HeadResult] = Field([], description="as in the detections of the frame")
+    surface: Surface | None = Field(None, description="as in the detections of the frame")
+    health: PictureHealth | None = Field(None, description="as in the detections of the frame")
 
 
 class Incident(Message):

@@ -29,4 +29,6 @@ def tracks_of(detections: Detections, views: Sequence[TrackView]) -> Tracks:
             for view in views
         ],
         heads=detections.heads,
+        surface=detections.surface,
+        health=detections.health,
     )

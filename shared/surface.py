@@ -1,0 +1,47 @@
+"""What the detector's memory of the empty road says of one frame: docs/obstacles.md has the method.
+
+The memory knows how each patch of a lane, runway, taxiway or stand looks when nothing is on it. What looks otherwise
+and stays is unfamiliar, whatever it is; the detector needs no name for it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.heads import Unit
+
+Ns = Annotated[int, Field(ge=0, lt=10**19)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Unfamiliar(_Part):
+    """A part of the picture that has looked otherwise than the empty road for a while."""
+
+    box: tuple[Unit, Unit, Unit, Unit]
+    score: Unit = Field(description="how sure it is that something lies there; 0.5 is the threshold of the method")
+    since: Ns = Field(description="capture time since when it has looked so without a break")
+
+
+class ZoneSurface(_Part):
+    """How much of a zone the memory can speak for."""
+
+    zone: str
+    known: Unit = Field(description="share of the zone's patches whose empty look has been learned")
+    proven: Unit = Field(
+        description="share of the zone's patches that were proven empty since they are known: traffic has driven over "
+        "them, or a person has confirmed the view"
+    )
+    hidden: Unit = Field(description="share of the zone's patches that something has hidden for the last seconds")
+
+
+class Surface(_Part):
+    """The memory's answer for one frame; it is asked a few times a second, so most frames have none."""
+
+    state: Literal["learning", "watching", "changed"] = Field(
+        description="changed: the whole view looks otherwise, so nothing can be said until it is learned anew"
+    )
+    zones: list[ZoneSurface]
+    regions: list[Unfamiliar] = Field(description="what is unfamiliar and stays, by position")
