@@ -41,6 +41,9 @@ def run(
     site: SiteOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
     annotate: Annotated[bool, typer.Option("--annotate", help="Also write DIR/<camera>.mp4.")] = False,
+    inspect: Annotated[
+        list[str] | None, typer.Option("--inspect", help="LANE@SECONDS: is it clear then? Repeatable.")
+    ] = None,
     run_id: RunOption = None,
     start: StartOption = None,
     model: ModelOption = None,
@@ -52,7 +55,9 @@ def run(
     loaded, start_ns = load_site(settings.site), start_ns_of(start)
     from services.run_command import run_files
 
-    report = run_files(loaded, sources or [], settings, out, annotate=annotate, start_ns=start_ns)
+    report = run_files(
+        loaded, sources or [], settings, out, annotate=annotate, start_ns=start_ns, inspect=inspect or []
+    )
     if report.failures:
         raise WaysideError(report.failures[0])
 

@@ -114,6 +114,18 @@ def alerts(
 
 
 @services.command()
+def inspector(
+    site: SiteOption = None, kafka: KafkaOption = None, redis: RedisOption = None, data: DataOption = None
+) -> None:
+    """Questions about lanes → clear, not clear, or cannot tell. Start one."""
+    from services.inspector.service import serve
+
+    settings = settings_of(site=site, kafka=kafka, redis=redis, data=data)
+    loaded = load_site(settings.site)
+    _serve(settings, lambda bus, store, stop: serve(bus, store, loaded, settings, stop))
+
+
+@services.command()
 def console(
     site: SiteOption = None,
     kafka: KafkaOption = None,

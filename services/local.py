@@ -21,10 +21,12 @@ from pathlib import Path
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.found import Found
 from services.detector.stage import Decoded, DetectorStage
+from services.inspecting import RunInspections
 from services.outputs import RunOutputs
 from services.producer import read_once
 from shared import topics
 from shared.exceptions import InputError, PoisonMessageError
+from shared.inspection import InspectionRequest
 from shared.messages import FrameRef
 from shared.site import Camera, Site
 from shared.telemetry.logs import logger
@@ -58,6 +60,7 @@ def run_pipeline(
     run: str | None = None,
     start_ns: int = 0,
     batch: int = 3,
+    inspect: Sequence[InspectionRequest] = (),
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:
     """Run every camera's source once, from start to end.
@@ -65,6 +68,7 @@ def run_pipeline(
     Args:
         cameras: with the sources to read; zones and rules come from the site.
         start_ns: UTC ns of each source's first frame.
+        inspect: questions beside those that the site plans.
         batch: frames in one forward pass; three pictures stay in the cache of one core.
         on_frame: called with the camera's id after each frame, for a progress bar.
 
@@ -73,6 +77,7 @@ def run_pipeline(
     """
     report = RunReport()
     analyzers = {camera.id: CameraAnalyzer(site, camera) for camera in cameras}
+    inspections = RunInspections(site, run, inspect, outputs)
     readers = [_Reader(camera, stage, report, start_ns, run) for camera in cameras]
 
     def finish(items: Sequence[Decoded], found: Sequence[Found]) -> None:
@@ -80,6 +85,7 @@ def run_pipeline(
             detections = stage.describe(item, _address(item), one)
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
+            report.alerts_opened += inspections.step(item.frame, analysis.tracks, analysis.incidents)
             outputs.write_lanes(analysis.lane_stats)
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
@@ -107,6 +113,7 @@ def run_pipeline(
                 collect()
             for future in written:
                 future.result()
+            report.alerts_opened += inspections.close()
             for analyzer in analyzers.values():
                 outputs.write_lanes(analyzer.close())
     finally:

@@ -1,15 +1,17 @@
-"""What `wayside run` writes: detections, tracks, alerts, lanes as JSON lines, evidence pictures, annotated video."""
+"""What `wayside run` writes: detections, tracks, alerts, lanes, inspections as JSON lines; pictures and videos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from services.alerts.evidence import EvidenceStore, draw_snapshot
+from services.alerts.evidence import draw_snapshot
 from services.alerts.lifecycle import AlertBook
 from services.annotate import AnnotatedVideo
+from shared.evidence import EvidenceStore
 from shared.exceptions import InputError
 from shared.frames import Frame
+from shared.inspection import Inspection
 from shared.messages import Detections, Evidence, Incident, LaneStats, Tracks
 from shared.site import Site
 
@@ -33,6 +35,7 @@ class RunOutputs:
             self._detections = _lines(folder / "detections.jsonl")
             self._tracks = _lines(folder / "tracks.jsonl")
             self._lane_stats = _lines(folder / "lane-stats.jsonl")
+            (folder / "inspections.jsonl").unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
         self._videos: dict[str, AnnotatedVideo] = {}
@@ -45,18 +48,35 @@ class RunOutputs:
         self._tracks.write(tracks.to_bytes().decode() + "\n")
         opened = 0
         for incident in incidents:
-            evidence = []
-            if incident.change == "opened":
-                opened += 1
-                uri = self._evidence.put(incident.incident_id, draw_snapshot(frame.jpeg, incident))
-                evidence.append(Evidence(kind="snapshot", uri=uri))
-            event = self._book.apply(incident, evidence)
-            if event is not None:
-                self._alerts.write(event.to_bytes().decode() + "\n")
-                self._alerts.flush()
+            opened += self._tell(incident, frame.jpeg)
         if self._annotate:
             self._video(frame.camera).write(frame, tracks, self._book.open_alerts(frame.camera))
         return opened
+
+    def _tell(self, incident: Incident, jpeg: bytes | None) -> bool:
+        """Write the alert of one change, with a picture where it opens; returns whether it does."""
+        evidence = []
+        if incident.change == "opened" and jpeg is not None:
+            uri = self._evidence.put(incident.incident_id, draw_snapshot(jpeg, incident))
+            evidence.append(Evidence(kind="snapshot", uri=uri))
+        event = self._book.apply(incident, evidence)
+        if event is not None:
+            self._alerts.write(event.to_bytes().decode() + "\n")
+            self._alerts.flush()
+        return incident.change == "opened"
+
+    def write_inspection(self, inspection: Inspection, pictures: Mapping[str, bytes], jpeg: bytes | None) -> int:
+        """Write an inspection with the alerts that it causes; returns how many opened.
+
+        Args:
+            pictures: JPEGs by the names that the inspection gives them.
+            jpeg: the frame of the incidents.
+        """
+        for name, picture in pictures.items():
+            self._evidence.put(name, picture)
+        with (self._folder / "inspections.jsonl").open("a", encoding="utf-8") as file:
+            file.write(inspection.to_bytes().decode() + "\n")
+        return sum(self._tell(incident, jpeg) for incident in inspection.incidents)
 
     def write_lanes(self, stats: Sequence[LaneStats]) -> None:
         """Write the intervals of lanes that have ended."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.inspecting import asked_in
 from services.local import RunReport, cameras_for, run_pipeline
 from services.outputs import RunOutputs
 from services.producer import probe
@@ -21,13 +22,25 @@ _PLAIN_STEP = 0.1
 
 
 def run_files(
-    site: Site, sources: Sequence[str], settings: Settings, out: Path, *, annotate: bool, start_ns: int
+    site: Site,
+    sources: Sequence[str],
+    settings: Settings,
+    out: Path,
+    *,
+    annotate: bool,
+    start_ns: int,
+    inspect: Sequence[str] = (),
 ) -> RunReport:
     """Probe every source, run the pipeline, print a summary.
 
+    Args:
+        inspect: `LANE@SECONDS`, lanes to inspect beside those that the site plans.
+
     Raises:
         InputError: a source is missing, no video, or not finite; nothing has been written then.
+        ConfigError: an inspection of no lane, or at no time.
     """
+    asked = asked_in(inspect, site, settings.run, start_ns)
     cameras = cameras_for(site, sources, settings.site)
     total = sum(_expected_frames(camera) for camera in cameras)
     console = Console(stderr=True)
@@ -43,6 +56,7 @@ def run_files(
                 outputs,
                 run=settings.run,
                 start_ns=start_ns,
+                inspect=asked,
                 batch=_CPU_BATCH if stage.backend.parallel > 1 else settings.batch,
                 on_frame=on_frame,
             )

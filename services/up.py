@@ -12,6 +12,7 @@ from services.alerts.service import serve as serve_alerts
 from services.analyzer.service import serve as serve_analyzer
 from services.console.service import serve as serve_console
 from services.detector.service import serve as serve_detector
+from services.inspector.service import serve as serve_inspector
 from services.producer.service import serve as serve_producer
 from shared import topics
 from shared.bus.base import Bus
@@ -102,6 +103,7 @@ def run_all(
         try:
             team.start("alerts", lambda halt: serve_alerts(bus, store, site, settings, halt))
             team.start("analyzer", lambda halt: serve_analyzer(bus, store, site, settings, halt))
+            team.start("inspector", lambda halt: serve_inspector(bus, store, site, settings, halt, whole=plan.once))
             team.start("detector", lambda halt: serve_detector(bus, store, settings, halt, site.cameras))
             team.start("console", lambda halt: serve_console(bus, store, site, settings, halt, on_ready))
             producer = team.start(

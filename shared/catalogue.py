@@ -89,3 +89,14 @@ CATALOGUE: dict[str, IncidentType] = {
         IncidentType("service-vehicle", "info", {"stand": 10.0}, "Service vehicle at stand", ROAD_VEHICLES),
     )
 }
+
+# Told by inspections of a lane, not by rules: they watch no zone by themselves (docs/inspection.md).
+INSPECTION_TYPES: dict[str, IncidentType] = {
+    entry.name: entry
+    for entry in (
+        IncidentType("lane-unsafe", "critical", {}, "Lane unsafe", _NO_CLASSES),
+        IncidentType("lane-clear", "info", {}, "Lane clear", _NO_CLASSES),
+    )
+}
+# Zones of one id on several cameras are one lane, and can be inspected.
+LANE_KINDS: tuple[ZoneKind, ...] = tuple(COUNTED)

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from shared.catalogue import CATALOGUE, Severity, ZoneKind
+from shared.catalogue import CATALOGUE, INSPECTION_TYPES, LANE_KINDS, Severity, ZoneKind
+from shared.cron import check_cron
 from shared.geometry import is_simple_polygon, polygon_area
 from shared.plane import RoadPlane
 
@@ -182,9 +183,20 @@ class Rule(_Strict):
     @field_validator("incident")
     @classmethod
     def _known(cls, value: str) -> str:
+        if value in INSPECTION_TYPES:
+            raise ValueError(f"{value} is the answer of an inspection, which no rule changes; see `inspections`")
         if value not in CATALOGUE:
             raise ValueError(f"unknown incident {value!r}; one of {', '.join(CATALOGUE)}")
         return value
+
+
+class PlannedInspection(_Strict):
+    """A lane that is inspected by the clock."""
+
+    lane: Name = Field(description="id of a lane, shoulder, runway or taxiway zone")
+    cron: Annotated[str, AfterValidator(check_cron)] = Field(
+        description="minute hour day month weekday, in the site's time zone, such as '0 5 * * mon-fri'"
+    )
 
 
 class WebhookSink(_Strict):
@@ -213,6 +225,7 @@ class Site(_Strict):
     site: Name
     cameras: list[Camera] = Field(min_length=1)
     rules: list[Rule] = []
+    inspections: list[PlannedInspection] = []
     sinks: list[Sink] = []
     lane_stats_s: int = Field(60, ge=10, le=3600, description="length of the intervals of lane statistics, seconds")
     timezone: str = Field("UTC", description="IANA name, such as Europe/Berlin; schedules are in its local time")
@@ -242,6 +255,27 @@ class Site(_Strict):
                     if name not in known:
                         raise ValueError(f"rule {rule.incident}: no {kind} has the id {name!r}")
         return self
+
+    @model_validator(mode="after")
+    def _inspections_name_lanes(self) -> Self:
+        for planned in self.inspections:
+            if not self.lane(planned.lane):
+                known = ", ".join(self.lanes()) or "none"
+                raise ValueError(f"inspections: no lane has the id {planned.lane!r}; the site's lanes: {known}")
+        return self
+
+    def lanes(self) -> list[str]:
+        """The ids of all lanes (also shoulders, runways, taxiways), each once, in the order of the file."""
+        return list(dict.fromkeys(z.id for camera in self.cameras for z in camera.zones if z.kind in LANE_KINDS))
+
+    def lane(self, lane: str) -> list[tuple[Camera, Zone]]:
+        """The cameras that see a lane, each with its zone; empty when the site has no such lane."""
+        return [
+            (camera, zone)
+            for camera in self.cameras
+            for zone in camera.zones
+            if zone.id == lane and zone.kind in LANE_KINDS
+        ]
 
     def camera(self, camera_id: str) -> Camera | None:
         """The camera with this id, if the site has it."""

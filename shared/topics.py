@@ -8,6 +8,9 @@ TRACKS = "tracks"
 INCIDENTS = "incidents"
 LANE_STATS = "lane-stats"
 MODEL_COMPARISONS = "model-comparisons"
+INSPECTION_REQUESTS = "inspection-requests"
+INSPECTIONS = "inspections"
+CONFIRMATIONS = "confirmations"
 ALERTS = "alerts"
 CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
@@ -31,6 +34,12 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(LANE_STATS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
     # A message per camera and minute, and only while a candidate runs in the shadow.
     TopicSpec(MODEL_COMPARISONS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
+    # One partition: they are few, and one inspector answers them in turn.
+    TopicSpec(INSPECTION_REQUESTS, 1, retention_s=2 * DAY),
+    # A report is made from its message: kept for as long as somebody may ask for it.
+    TopicSpec(INSPECTIONS, 1, retention_s=90 * DAY),
+    # As many partitions as frames have: who owns a camera's memory also gets what persons say of it.
+    TopicSpec(CONFIRMATIONS, PARTITIONS, retention_s=30 * DAY),
     # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
     TopicSpec(ALERTS, PARTITIONS, compact=True),
     # One key per partition of detections; the last message is the state that a new owner resumes from.
@@ -44,10 +53,13 @@ SPECS: tuple[TopicSpec, ...] = (
 # The consumer group of each stage; `wayside up --once` waits until these have no lag, in this order.
 DETECTOR_GROUP = "wayside-detector"
 ANALYZER_GROUP = "wayside-analyzer"
+INSPECTOR_GROUP = "wayside-inspector"
 ALERTS_GROUP = "wayside-alerts"
 TRAINER_GROUP = "wayside-trainer"
 STAGES: tuple[tuple[str, str], ...] = (
     (DETECTOR_GROUP, FRAMES),
     (ANALYZER_GROUP, DETECTIONS),
+    (INSPECTOR_GROUP, TRACKS),
+    (INSPECTOR_GROUP, INSPECTION_REQUESTS),
     (ALERTS_GROUP, INCIDENTS),
 )

@@ -9,12 +9,12 @@ import time
 from contextlib import ExitStack, closing
 
 from services.alerts.delivery import Deliveries
-from services.alerts.evidence import EvidenceStore
 from services.alerts.lifecycle import AlertBook
 from services.alerts.view import AlertLog, RedisView
 from services.alerts.worker import Worker
 from shared import topics
 from shared.bus.base import Bus, Consumer, Partition, Record
+from shared.evidence import EvidenceStore
 from shared.exceptions import OwnershipLostError
 from shared.service import Heartbeat
 from shared.settings import Settings

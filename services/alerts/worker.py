@@ -2,12 +2,13 @@
 
 import time
 
-from services.alerts.evidence import EvidenceStore, draw_snapshot
+from services.alerts.evidence import draw_snapshot
 from services.alerts.lifecycle import CONTENT_TYPE, AlertBook, AlertEvent
 from services.alerts.view import RedisView
 from shared import topics
 from shared.bus.base import Bus, Producer, Record
 from shared.deadletters import bury
+from shared.evidence import EvidenceStore
 from shared.exceptions import BusError, PoisonMessageError
 from shared.messages import Evidence, Incident
 from shared.telemetry import metrics

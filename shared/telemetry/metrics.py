@@ -68,6 +68,12 @@ LANE_OCCUPIED = Counter("wayside_lane_occupied_seconds_total", "Time in which on
 LANE_SPEED_SUM = Counter("wayside_lane_speed_kmh_total", "Sum of the speeds of those that had one, live", _LANE)
 LANE_SPEEDS = Counter("wayside_lane_speeds_total", "How many had a speed in km/h, live", _LANE)
 LANE_OBSERVED = Counter("wayside_lane_observed_seconds_total", "Time that a lane was observed, live", _LANE[:2])
+INSPECTIONS = Counter("wayside_inspections_total", "Inspections answered", ["lane", "verdict"])
+INSPECTION_SECONDS = Histogram(
+    "wayside_inspection_seconds",
+    "From a question about a lane to its answer",
+    buckets=(5, 6, 7, 8, 10, 15, 30, 60, 120),
+)
 ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])
 DELIVERIES = Counter("wayside_sink_deliveries_total", "Alerts handed to a sink", ["sink", "outcome"])
 

@@ -11,11 +11,11 @@ from unittest.mock import patch
 import pytest
 
 from services.alerts.delivery import serve_sink
-from services.alerts.evidence import EvidenceStore
 from services.alerts.lifecycle import AlertEvent
 from services.alerts.service import serve
 from shared import topics
 from shared.bus.memory import MemoryBus
+from shared.evidence import EvidenceStore
 from shared.settings import Settings
 from shared.site import JsonLinesSink
 from shared.store import Store

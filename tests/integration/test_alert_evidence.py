@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.evidence import EvidenceStore
+from shared.evidence import EvidenceStore
 
 
 def test_a_picture_is_stored_under_the_alert_and_the_first_is_kept(tmp_path: Path) -> None:

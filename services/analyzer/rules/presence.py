@@ -8,13 +8,13 @@ from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
-from services.analyzer.motion import coverage
 from services.analyzer.rules.base import Watch, Watches, watched_zone
-from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
+from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.state import plain
 from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
+from shared.riders import is_aboard
 
 # Left the lane: 2 s beside it. Lost: 12 s hidden or missed; a lorry that crawls past hides a person for 5 to 10 s.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=12 * NS)
@@ -43,9 +43,6 @@ _REACH = 1.5
 _MAX_REACH = 6.0
 # Who reappears has about the same size; one who is much larger came from elsewhere.
 _ALIKE = 1.4
-# A driver shows at least this share of the vehicle's height; a smaller person stands far behind it.
-_LEAST_RIDER = 0.15
-_TWO_WHEELERS = frozenset({"motorcycle", "bicycle"})
 
 
 @dataclass(slots=True)
@@ -184,28 +181,6 @@ class PresenceRule:
         along = abs(track.velocity[0] * x + track.velocity[1] * y)
         across = abs(track.velocity[0] * y - track.velocity[1] * x)
         return along >= _WEAK_PACE and along > across
-
-
-def is_aboard(rider: TrackView, vehicles: list[TrackView]) -> bool:
-    """Whether a person or animal rides or sits in one of the vehicles.
-
-    A rider's box overlaps the two-wheeler's. Driver and passengers lie inside the vehicle's box with their
-    lower edge well above the vehicle's; someone who stands before the vehicle has it at the same height or below.
-    """
-    for vehicle in vehicles:
-        if _height(rider.box) < _LEAST_RIDER * _height(vehicle.box):
-            continue
-        inside = coverage(rider.box, vehicle.box)
-        if vehicle.label in _TWO_WHEELERS:
-            if inside >= 0.3:
-                return True
-        elif inside >= 0.6 and rider.box[3] < vehicle.box[3] - 0.15 * _height(vehicle.box):
-            return True
-    return False
-
-
-def _height(box: BoxTuple) -> float:
-    return box[3] - box[1]
 
 
 def _alike(a: float, b: float) -> bool:

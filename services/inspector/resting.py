@@ -1,0 +1,79 @@
+"""Which objects rested on a lane while it was watched: by place, not by track, for a track's id may change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.inspector.look import Look
+from shared.clock import NS
+from shared.messages import TrackedObject
+
+# As in the analyzer's memory of motion: boxes of a standing object jitter by 2 to 5 % of its size.
+_RADIUS, _GROWTH = 0.25, 1.25
+# Found on this share of the frames at least. Traffic that flows has a box at the same place on one frame in ten.
+_SEEN = 0.4
+# Two vehicles at the same place are chance; three in so short a time are one that stands.
+_LEAST = 3
+# Places that are compared at a time: bounds the memory of a crowded lane to a few MB.
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Something that stayed at one place.
+
+    Attributes:
+        item: as it was seen last there.
+        look: index of that frame.
+        span_ns: from the first to the last frame on which something was seen there.
+        until: UTC ns of the last.
+        score: mean score there.
+    """
+
+    item: TrackedObject
+    look: int
+    span_ns: int
+    until: int
+    score: float
+
+
+def rests(looks: Sequence[Look], zone: str) -> list[Rest]:
+    """The places on a lane at which something stayed, the longest first; each object may be found several times.
+
+    Args:
+        looks: in order of time.
+    """
+    seen = [(index, item) for index, look in enumerate(looks) for item in look.on_lane(zone)]
+    if len(seen) < _LEAST:
+        return []
+    frames = np.array([index for index, _ in seen])
+    boxes = np.array([item.box for _, item in seen], np.float64)
+    aspects = np.array([looks[index].aspect for index in frames])
+    times = np.array([looks[index].captured_at for index in frames], np.int64)
+    scores = np.array([item.score for _, item in seen])
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2 * aspects, boxes[:, 3]
+    size = np.sqrt(np.maximum((boxes[:, 2] - boxes[:, 0]) * aspects * (boxes[:, 3] - boxes[:, 1]), 1e-12))
+    found: list[Rest] = []
+    for start in range(0, len(seen), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        near = np.hypot(x[part, None] - x, y[part, None] - y) <= _RADIUS * size[part, None]
+        ratio = np.maximum(size[part, None], size) / np.minimum(size[part, None], size)
+        for row in near & (ratio <= _GROWTH):
+            here = np.flatnonzero(row)
+            first, last = frames[here[0]], frames[here[-1]]
+            count = len(np.unique(frames[here]))
+            if count < _LEAST or count < _SEEN * (last - first + 1):
+                continue
+            span = int(times[here[-1]] - times[here[0]])
+            found.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
+    return sorted(found, key=lambda rest: (-rest.span_ns, -rest.score))
+
+
+def seconds(ns: int) -> str:
+    """A length of time for a person.
+
+    >>> seconds(2_500_000_000)
+    '2.5 s'
+    """
+    return f"{ns / NS:.1f} s"
