@@ -1,6 +1,7 @@
 """The `wayside` command; only wiring. Heavy imports (torch) happen inside the commands that need them."""
 
 import sys
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -130,6 +131,25 @@ def check(site: Annotated[Path, typer.Argument(help="Site file.")]) -> None:
     Console().print(describe(loaded), highlight=False)
     for line in calibration(loaded):
         Console().print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def inspect(
+    lane: Annotated[str, typer.Argument(help="Id of a lane.")],
+    url: Annotated[str, typer.Option("--url", help="The console of a running system.")] = "http://127.0.0.1:8080",
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="Also write the report here.")] = None,
+    wait: Annotated[float, typer.Option("--wait", min=1, max=600, help="Seconds to wait for the answer.")] = 130.0,
+) -> None:
+    """Is a lane clear? Exit code 0: clear; 1: not clear; 3: cannot tell; 2: could not be asked."""
+    from services.inspect_command import EXIT_CODES, ask, in_words, save_pdf
+
+    answer = ask(url, lane, wait)
+    for line in [dumps(answer, indent=2)] if json else in_words(answer):
+        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+    if pdf is not None:
+        save_pdf(url, answer, pdf)
+    raise typer.Exit(EXIT_CODES[answer["verdict"]])
 
 
 @app.command()

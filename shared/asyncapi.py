@@ -45,12 +45,18 @@ CHANNELS: dict[str, Channel] = {
         ("detector",),
         (("analyzer", topics.ANALYZER_GROUP),),
     ),
-    topics.TRACKS: Channel("tracks", "The tracked objects of one frame.", "camera id", ("analyzer",)),
+    topics.TRACKS: Channel(
+        "tracks",
+        "The tracked objects of one frame.",
+        "camera id",
+        ("analyzer",),
+        (("inspector", topics.INSPECTOR_GROUP),),
+    ),
     topics.INCIDENTS: Channel(
         "incident",
         "A change of an incident; idempotent by incident_id and revision.",
         "incident id",
-        ("analyzer",),
+        ("analyzer", "inspector"),
         (("alerts", topics.ALERTS_GROUP),),
     ),
     topics.LANE_STATS: Channel(
@@ -64,6 +70,25 @@ CHANNELS: dict[str, Channel] = {
         "How a candidate in the shadow differs from the model in production, on one camera within one minute.",
         "camera id",
         ("detector",),
+    ),
+    topics.INSPECTION_REQUESTS: Channel(
+        "inspection-request",
+        "Somebody asks whether a lane is clear; idempotent by request_id.",
+        "lane",
+        ("console", "inspector"),
+        (("inspector", topics.INSPECTOR_GROUP),),
+    ),
+    topics.INSPECTIONS: Channel(
+        "inspection",
+        "The answer: clear, not clear or cannot tell, with what each camera says; idempotent by inspection_id.",
+        "lane",
+        ("inspector",),
+    ),
+    topics.CONFIRMATIONS: Channel(
+        "confirmation",
+        "A person has looked at a camera's picture: nothing is on the lane.",
+        "camera id",
+        ("console",),
     ),
     topics.ALERTS: Channel(
         "alert-event",
@@ -94,7 +119,7 @@ CHANNELS: dict[str, Channel] = {
         "dead-letter",
         "A message that could not be processed, with the reason and where it lay.",
         "key of the original message, if it had one",
-        ("detector", "analyzer", "alerts", "trainer"),
+        ("detector", "analyzer", "inspector", "alerts", "trainer"),
     ),
 }
 

@@ -16,6 +16,8 @@ Doubt = Literal[
     "no-frames", "frames-missing", "picture-fault", "not-measured", "no-memory", "learning", "view-changed",
     "not-known", "not-proven", "hidden", "visibility", "doubtful", "late",
 ]  # fmt: skip
+# With a camera's id behind it, it names a picture.
+InspectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 LaneName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 AskedBy = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$", description="who asked, or says so")]
 
@@ -27,7 +29,7 @@ class InspectionRequest(Message):
     """Somebody asks whether a lane is clear."""
 
     schema_: Literal["wayside.inspection-request/1"] = Field("wayside.inspection-request/1", alias="schema")
-    request_id: IncidentId = Field(description="also the inspection's id; the same request twice gives one answer")
+    request_id: InspectionId = Field(description="also the inspection's id; the same request twice gives one answer")
     lane: LaneName = Field(description="id of a lane, shoulder, runway or taxiway zone, on all cameras that have it")
     run: str | None = None
     at: Ns = Field(description="capture time from which on the lane is watched; as a rule that of the newest frame")
@@ -67,7 +69,7 @@ class Inspection(Message):
     """The answer. All that a report needs is in it."""
 
     schema_: Literal["wayside.inspection/1"] = Field("wayside.inspection/1", alias="schema")
-    inspection_id: IncidentId
+    inspection_id: InspectionId
     site: str
     lane: LaneName
     run: str | None = None

@@ -19,6 +19,7 @@ from shared.asyncapi import asyncapi_document
 from shared.catalogue import CATALOGUE
 from shared.comparison import ModelComparison
 from shared.exceptions import WaysideError
+from shared.inspection import Confirmation, Inspection, InspectionRequest
 from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident, LaneStats, Tracks
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
 from shared.site import Site
@@ -42,6 +43,9 @@ def schemas() -> dict[str, Schema]:
         "incident.schema.json": message_schema(Incident, "incident:1"),
         "lane-stats.schema.json": message_schema(LaneStats, "lane-stats:1"),
         "model-comparison.schema.json": message_schema(ModelComparison, "model-comparison:1"),
+        "inspection-request.schema.json": message_schema(InspectionRequest, "inspection-request:1"),
+        "inspection.schema.json": message_schema(Inspection, "inspection:1"),
+        "confirmation.schema.json": message_schema(Confirmation, "confirmation:1"),
         "alert.schema.json": message_schema(Alert, "alert:1"),
         "alert-event.schema.json": alert_event_schema(),
         "checkpoint.schema.json": message_schema(Checkpoint, "checkpoint:1"),

@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from services.console.api import ROUTERS
 from services.console.feed import Dependencies, Feed
+from services.console.inspections import Asker, InspectionBook
 from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.parts import Parts
@@ -39,24 +40,29 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
     The interactive API pages of FastAPI are off: they load scripts from elsewhere. /openapi.json is there.
     """
     wall, lanes, fanout = Wall(site), LaneBook(site, settings.run), Fanout()
-    feed = Feed(bus, wall, lanes, fanout, settings.run)
+    inspections, asker = InspectionBook(settings.run), Asker(bus, site, wall, settings.run)
+    feed = Feed(bus, wall, lanes, inspections, fanout, settings.run)
     dependencies = Dependencies(bus, store, fanout, site.site)
     parts = Parts(
         store=store,
         wall=wall,
         lanes=lanes,
+        inspections=inspections,
+        asker=asker,
         pictures=Pictures(bus),
         fanout=fanout,
         dependencies=dependencies,
         health=health or Health("console"),
         evidence=settings.data / "evidence",
         run=settings.run,
+        timezone=site.timezone,
     )
 
     @asynccontextmanager
     async def threads(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        loops = (feed.run, feed.run_lanes, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
+        feeds = (feed.run, feed.run_lanes, feed.run_inspections)
+        loops = (*feeds, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
         started = [threading.Thread(target=loop, args=(stop,), name="console", daemon=True) for loop in loops]
         for thread in started:
             thread.start()
@@ -65,6 +71,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
         yield
         stop.set()
         fanout.close()
+        asker.close()
         for thread in started:
             thread.join(timeout=5)  # one that hangs on a dead broker is a daemon and ends with the process
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from services.console.inspections import InspectionBook
 from services.console.lanes import KEEP_NS, LaneBook
 from services.console.live import Event, Fanout
 from services.console.reading import follow
@@ -12,11 +13,12 @@ from services.console.wall import Wall
 from shared.bus.base import Bus, Record
 from shared.clock import to_rfc3339
 from shared.exceptions import BusError, StoreError
+from shared.inspection import Inspection
 from shared.messages import Alert, LaneStats, Message, Tracks
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
-from shared.topics import ALERTS, LANE_STATS, TRACKS
+from shared.topics import ALERTS, INSPECTIONS, LANE_STATS, TRACKS
 
 _log = logger("console")
 
@@ -41,14 +43,17 @@ def read_alert(value: bytes | None) -> AlertView:
 
 
 class Feed:
-    """Reads tracks and alerts from now on, and lane statistics from a day ago on.
+    """Reads tracks and alerts from now on, lane statistics from a day ago on, and all inspections.
 
     Args:
         run: results of other runs (replays) are not shown.
     """
 
-    def __init__(self, bus: Bus, wall: Wall, lanes: LaneBook, fanout: Fanout, run: str | None) -> None:
+    def __init__(
+        self, bus: Bus, wall: Wall, lanes: LaneBook, inspections: InspectionBook, fanout: Fanout, run: str | None
+    ) -> None:
         self._bus, self._wall, self._lanes, self._fanout, self._run = bus, wall, lanes, fanout, run
+        self._inspections = inspections
 
     def run(self, stop: threading.Event) -> None:
         """Consume until stopped; after a failure of the bus the browsers load their lists anew."""
@@ -64,6 +69,10 @@ class Feed:
         """The same for lane statistics, of which the topic keeps what this console had no time to see."""
         follow(self._bus, [LANE_STATS], self._lane, stop, since_ms=lambda: (time.time_ns() - KEEP_NS) // 1_000_000)
 
+    def run_inspections(self, stop: threading.Event) -> None:
+        """The same for inspections, from the first that the topic keeps."""
+        follow(self._bus, [INSPECTIONS], self._inspection, stop, since_ms=lambda: 0)
+
     def _handle(self, record: Record) -> None:
         if record.topic == TRACKS:
             self._tracks(Tracks.from_bytes(record.value))
@@ -72,6 +81,9 @@ class Feed:
 
     def _lane(self, record: Record) -> None:
         self._lanes.take(LaneStats.from_bytes(record.value))
+
+    def _inspection(self, record: Record) -> None:
+        self._inspections.take(Inspection.from_bytes(record.value))
 
     def _tracks(self, tracks: Tracks) -> None:
         if tracks.run != self._run:

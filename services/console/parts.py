@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.console.feed import Dependencies
+from services.console.inspections import Asker, InspectionBook
 from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.pictures import Pictures
@@ -22,18 +23,28 @@ class Parts:
 
     Attributes:
         evidence: folder of the evidence pictures.
+        timezone: of the site, for reports.
         run: the run that this console shows; None for live.
     """
 
     store: Store
     wall: Wall
     lanes: LaneBook
+    inspections: InspectionBook
+    asker: Asker
     pictures: Pictures
     fanout: Fanout
     dependencies: Dependencies
     health: Health
     evidence: Path
     run: str | None
+    timezone: str
+
+    def evidence_file(self, name: str) -> Path | None:
+        """An evidence picture by its file name; None when there is none, or only a link that leads elsewhere."""
+        folder = self.evidence.resolve()
+        path = (folder / name).resolve()
+        return path if path.parent == folder and path.is_file() else None
 
     def alerts(self) -> list[Alert]:
         """Alerts of this console's run, newest detection first.

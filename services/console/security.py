@@ -1,4 +1,9 @@
-"""Headers and host check on every response. Plain ASGI: a wrapping middleware would hold back the event stream."""
+"""Headers on every response, and whom a request may come from.
+
+Plain ASGI: a wrapping middleware would hold back the event stream.
+"""
+
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -50,11 +55,29 @@ class Security:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        if _is_foreign(scope):
+            await PlainTextResponse("not from another site\n", status_code=403)(scope, receive, send_with_headers)
+            return
         if self._hosts is not None and _host_name(Headers(scope=scope).get("host", "")) not in self._hosts:
             refusal = PlainTextResponse("this host name is not served here\n", status_code=421)
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Whether a page of another origin sends this and it would change something.
+
+    A browser lets any page post to the console (cross-site request forgery), but says which page it was: in
+    `Sec-Fetch-Site` (Fetch Metadata), or in `Origin` where it is older. Programs send neither.
+    """
+    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return False
+    headers = Headers(scope=scope)
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
 
 def _host_name(host: str) -> str:

@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from shared.catalogue import CATALOGUE, ZoneKind
+from shared.catalogue import CATALOGUE, INSPECTION_TYPES, ZoneKind
 from shared.clock import NS, from_rfc3339, to_rfc3339
 from shared.heads import HeadResult
 from shared.messages import Alert, LaneStats, TrackedObject
 from shared.site import Point
 
-EXPECTED_SERVICES = ("producer", "detector", "analyzer", "alerts", "console")
+EXPECTED_SERVICES = ("producer", "detector", "analyzer", "inspector", "alerts", "console")
 EVIDENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.jpe?g$"
 _EVIDENCE_URI = re.compile(r"^evidence/(?P<file>[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.jpe?g)$")
 
@@ -130,7 +130,7 @@ class Status(BaseModel):
 
 def alert_view(alert: Alert) -> AlertView:
     """Add title, picture path and duration to an alert."""
-    entry = CATALOGUE.get(alert.incident)
+    entry = CATALOGUE.get(alert.incident) or INSPECTION_TYPES.get(alert.incident)
     return AlertView(
         **alert.model_dump(),
         title=entry.title if entry else alert.incident.replace("-", " ").capitalize(),
@@ -140,11 +140,14 @@ def alert_view(alert: Alert) -> AlertView:
 
 
 def _picture(alert: Alert) -> str | None:
-    for evidence in alert.evidence:
-        match = _EVIDENCE_URI.match(evidence.uri)
-        if evidence.kind == "snapshot" and match:
-            return f"/evidence/{match['file']}"
-    return None
+    paths = (evidence_path(item.uri) for item in alert.evidence if item.kind == "snapshot")
+    return next((path for path in paths if path is not None), None)
+
+
+def evidence_path(uri: str) -> str | None:
+    """The path on this server of an evidence picture; None when the URI names none."""
+    match = _EVIDENCE_URI.match(uri)
+    return f"/evidence/{match['file']}" if match else None
 
 
 def _seconds_between(start: str, end: str) -> float:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from services.console.views import CameraState, CameraView, FrameAddress, LiveFrame, ZoneView
 from shared.clock import NS, to_rfc3339
@@ -123,6 +123,18 @@ class Wall:
             if address is not None:
                 return live.refs.get(address)
             return next(reversed(live.refs.values()), None)
+
+    def current(self, camera: str) -> FrameRef | None:
+        """The frame that the camera shows now; None while it is silent."""
+        live = self._live.get(camera)
+        if live is None or self._clock() - live.arrived > signal_timeout_s(self._cameras[camera]):
+            return None
+        return self.ref(camera)
+
+    def newest(self, cameras: Iterable[str]) -> int | None:
+        """Capture time (UTC ns) of the newest frame of these cameras; None before the first."""
+        with self._lock:
+            return max((live.captured_at for name in cameras if (live := self._live[name]).last), default=None)
 
     def views(self, open_alerts: Mapping[str, int] | None) -> list[CameraView]:
         """All cameras in the order of the site file.

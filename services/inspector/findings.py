@@ -57,7 +57,7 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     """Objects at rest, persons and animals on the lane. What drives by is neither."""
     yield from _present(looks, zone, PERSONS, "person", limits)
     yield from _present(looks, zone, _ANIMALS, "animal", limits)
-    found = rests(looks, zone)
+    found = rests(looks, zone, PERSONS | _ANIMALS)
     lasting = [rest for rest in found if rest.span_ns >= limits.rest_ns]
     if lasting:
         # The surest of those that stayed: it decides whether it is one at all.

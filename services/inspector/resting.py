@@ -38,13 +38,15 @@ class Rest:
     score: float
 
 
-def rests(looks: Sequence[Look], zone: str) -> list[Rest]:
+def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[Rest]:
     """The places on a lane at which something stayed, the longest first; each object may be found several times.
 
     Args:
         looks: in order of time.
+        leave_out: labels of objects that do not count.
     """
-    seen = [(index, item) for index, look in enumerate(looks) for item in look.on_lane(zone)]
+    found = ((index, item) for index, look in enumerate(looks) for item in look.on_lane(zone))
+    seen = [(index, item) for index, item in found if item.label not in leave_out]
     if len(seen) < _LEAST:
         return []
     frames = np.array([index for index, _ in seen])
@@ -54,7 +56,7 @@ def rests(looks: Sequence[Look], zone: str) -> list[Rest]:
     scores = np.array([item.score for _, item in seen])
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2 * aspects, boxes[:, 3]
     size = np.sqrt(np.maximum((boxes[:, 2] - boxes[:, 0]) * aspects * (boxes[:, 3] - boxes[:, 1]), 1e-12))
-    found: list[Rest] = []
+    resting: list[Rest] = []
     for start in range(0, len(seen), _CHUNK):
         part = slice(start, start + _CHUNK)
         near = np.hypot(x[part, None] - x, y[part, None] - y) <= _RADIUS * size[part, None]
@@ -66,8 +68,8 @@ def rests(looks: Sequence[Look], zone: str) -> list[Rest]:
             if count < _LEAST or count < _SEEN * (last - first + 1):
                 continue
             span = int(times[here[-1]] - times[here[0]])
-            found.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
-    return sorted(found, key=lambda rest: (-rest.span_ns, -rest.score))
+            resting.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
+    return sorted(resting, key=lambda rest: (-rest.span_ns, -rest.score))
 
 
 def seconds(ns: int) -> str:

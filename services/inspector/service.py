@@ -74,6 +74,8 @@ def serve(
                 metrics.CONSUMER_LAG.labels(topics.INSPECTOR_GROUP, topics.TRACKS).set(
                     bus.lag(topics.INSPECTOR_GROUP, topics.TRACKS)
                 )
+        producer.flush()
+        _commit(consumer, done, worker)
 
 
 def _commit(consumer: Consumer, done: dict[Partition, int], worker: Worker) -> None:

@@ -16,7 +16,7 @@ from shared.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILES = ("docker-compose.yml", "deploy/docker/gpu.yml")
-SERVICES = ("producer", "detector", "analyzer", "alerts", "console")
+SERVICES = ("producer", "detector", "analyzer", "inspector", "alerts", "console")
 
 
 def _yaml(path: str) -> Any:
@@ -134,9 +134,10 @@ def test_ports_are_published_on_loopback_only_and_they_are_those_listened_on() -
         assert f":{inside}/" in _health_address(name)
 
 
-def test_alerts_writes_the_evidence_that_the_console_only_reads() -> None:
+def test_alerts_and_the_inspector_write_the_evidence_that_the_console_only_reads() -> None:
     data = COMPOSE["alerts"]["environment"]["WAYSIDE_DATA"]
-    assert f"evidence:{data}" in COMPOSE["alerts"]["volumes"]
+    for name in ("alerts", "inspector"):
+        assert f"evidence:{data}" in COMPOSE[name]["volumes"]
     assert f"evidence:{data}:ro" in COMPOSE["console"]["volumes"]
     assert COMPOSE["console"]["environment"]["WAYSIDE_DATA"] == data
 

@@ -1,5 +1,6 @@
 """The HTTP API, one router per noun."""
 
-from services.console.api import alerts, cameras, health, lanes, services, stream
+from services.console.api import alerts, cameras, health, inspections, lanes, services, stream
 
-ROUTERS = (alerts.router, cameras.router, lanes.router, services.router, stream.router, health.router)
+NOUNS = (alerts, cameras, lanes, inspections, services, stream, health)
+ROUTERS = tuple(noun.router for noun in NOUNS)

@@ -76,9 +76,8 @@ def alert(console: Console, alert_id: Id) -> AlertView:
 @router.get("/evidence/{file}", response_class=FileResponse, responses={404: {"description": "no such picture"}})
 def evidence(console: Console, file: Annotated[str, Path(pattern=EVIDENCE_PATTERN)]) -> FileResponse:
     """An evidence picture; it never changes under its name."""
-    folder = console.evidence.resolve()
-    path = (folder / file).resolve()  # follows links: one that leads out of the folder is not served
-    if path.parent != folder or not path.is_file():
+    path = console.evidence_file(file)
+    if path is None:
         raise HTTPException(404, "no such picture; retention may have removed it")
     return FileResponse(
         path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=31536000, immutable"}

@@ -1,6 +1,7 @@
 // Wires the page: lists are loaded, then kept current by the event stream.
 
 import { openAlerts, pushAlert, showAlerts, tickAlerts } from "./alerts.js";
+import { isAnswer, showInspections, showInspectedLanes } from "./inspections.js";
 import { showLanes } from "./lanes.js";
 import { setProblem, showServices } from "./services.js";
 import { connect } from "./stream.js";
@@ -31,7 +32,10 @@ async function load() {
   again = setTimeout(load, RELOAD_EVERY_MS);
   try {
     showCameras(await (await get("/api/cameras")).json());
-    showLanes(await (await get("/api/lanes")).json());
+    const lanes = await (await get("/api/lanes")).json();
+    showLanes(lanes);
+    showInspectedLanes(lanes);
+    await loadInspections();
     const open = await (await get("/api/alerts?status=open&limit=500")).json();
     const recent = await get(`/api/alerts?limit=${PAGE}`);
     showAlerts(open, { wholeSince: asked, news: loaded });
@@ -44,6 +48,10 @@ async function load() {
     again = setTimeout(load, RETRY_MS);
   }
   changed();
+}
+
+async function loadInspections() {
+  showInspections(await (await get("/api/inspections?last=true&limit=500")).json());
 }
 
 function setNextPage(response) {
@@ -86,6 +94,7 @@ connect({
     alert(alert) {
       pushAlert(alert);
       changed();
+      if (isAnswer(alert)) loadInspections().catch(() => {}); // else the next round has it
     },
     services(status) {
       setServerTime(status.now);

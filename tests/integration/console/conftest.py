@@ -77,7 +77,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         ),
     )
     page.goto(url)
-    expect(page.locator("#services li")).to_have_count(5)
+    expect(page.locator("#services li")).to_have_count(6)
     yield page
     found = (list(troubles), list(foreign))
     page.close()

@@ -199,7 +199,7 @@ def write_evidence(data: Path, alert_id: str, step: int = 30) -> bytes:
 
 
 @contextmanager
-def served(bus: Bus, store: Store, data: Path, **settings: object) -> Iterator[str]:
+def served(bus: Bus, store: Store, data: Path, site: Site = SITE, **settings: object) -> Iterator[str]:
     """A console on a free port, in a thread as in `wayside up`; gives its address."""
     stop, ready, address = threading.Event(), threading.Event(), []
 
@@ -208,7 +208,7 @@ def served(bus: Bus, store: Store, data: Path, **settings: object) -> Iterator[s
         ready.set()
 
     options = Settings.model_validate({"data": data, "console_port": 0} | settings)
-    thread = threading.Thread(target=serve, args=(bus, store, SITE, options, stop, on_ready), daemon=True)
+    thread = threading.Thread(target=serve, args=(bus, store, site, options, stop, on_ready), daemon=True)
     thread.start()
     assert ready.wait(15), "the console did not start"
     try:

@@ -148,7 +148,7 @@ def test_services_are_running_degraded_or_down(api: httpx.Client, store: Store):
             and found
         )
     )
-    assert list(states) == ["producer", "detector", "analyzer", "alerts", "console"]
+    assert list(states) == ["producer", "detector", "analyzer", "inspector", "alerts", "console"]
     assert (states["detector"]["state"], states["detector"]["detail"]) == ("degraded", "falling behind")
     assert states["console"]["state"] in ("running", "starting")
     assert states["producer"]["state"] == "down"
