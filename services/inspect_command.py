@@ -27,10 +27,9 @@ def ask(url: str, lane: str, wait_s: float) -> dict[str, Any]:
     try:
         with httpx.Client(base_url=url, timeout=_ANSWER_S + 10) as client:
             wait = min(_ANSWER_S, wait_s)
-            response = client.post(
-                f"/api/lanes/{lane}/inspection", params={"wait_s": wait}, json={"by": "wayside inspect"}
-            )
-            if response.status_code == 404:
+            path = f"/api/lanes/{quote(lane, safe='')}/inspection"
+            response = client.post(path, params={"wait_s": wait}, json={"by": "wayside inspect"})
+            if response.status_code in (404, 422):
                 raise ConfigError(f"{lane!r} is no lane of this site; its lanes: {', '.join(_lanes(client)) or 'none'}")
             answer: dict[str, Any] = _json(response)
             while answer.get("state") == "pending":

@@ -14,7 +14,7 @@ from shared.catalogue import INSPECTION_TYPES
 from shared.clock import NS
 from shared.inspection import scheduled_id
 from shared.jpeg import jpeg_size
-from shared.messages import Incident, Tracks
+from shared.messages import Incident
 from shared.store import Store
 from tests.alerting import events, read_all, served, until
 from tests.inspecting import CAMERAS, LANE, START, Road, also, faulty, incident, inspections, inspector, question, site
@@ -169,19 +169,13 @@ def test_the_same_on_apache_kafka(kafka: str, store: Store, tmp_path: Path) -> N
     bus.ensure_topics(topics.SPECS)
     # The broker is shared, hence a run of its own; and it deletes what is long ago.
     run, later = "inspect-on-kafka", time.time_ns() - START
-
-    def now(tracks: Tracks) -> Tracks:
-        return tracks.model_copy(
-            update={"frame": tracks.frame.model_copy(update={"captured_at": tracks.frame.captured_at + later})}
-        )
-
-    road = Road(bus)
+    road = Road(bus, later)
     with inspector(bus, store, tmp_path):
-        road.play(-1, 2, now, run)
+        road.play(-1, 2, run=run)
         road.ask(question(0, at=START + later, run=run))
-        road.play(2.2, 6, now, run)
+        road.play(2.2, 6, run=run)
         road.ask(question(6, at=START + later + 6 * NS, run=run))
-        road.play(6.2, 12, lambda tracks: also(health=faulty("moved"))(now(tracks)), run)
+        road.play(6.2, 12, also(health=faulty("moved")), run)
         until(lambda: len(sent(bus, run)) == 3, "the incidents")
         first, second = [item for item in inspections(bus) if item.run == run]
     assert (first.verdict, second.verdict) == ("clear", "cannot-tell")

@@ -185,6 +185,7 @@ def test_a_service_that_does_not_beat_is_down_and_the_order_is_that_of_the_flow(
         ("producer", "down"),
         ("detector", "running"),
         ("analyzer", "down"),
+        ("inspector", "down"),
         ("alerts", "down"),
         ("console", "down"),
         ("extra", "running"),
