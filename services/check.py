@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from shared.catalogue import CATALOGUE
+from shared.cron import explained
 from shared.site import Site, Window
 from shared.telemetry.logs import redact
 
@@ -50,6 +51,19 @@ def calibration(site: Site) -> list[str]:
                 text += f" - WARNING: poor; look at point {worst}, and at `wayside grid`"
         lines.append(f"camera {camera.id}: ground: {text}")
     return lines
+
+
+def inspections(site: Site) -> list[str]:
+    """One line per planned inspection: when, and which cameras answer."""
+    return [
+        f"lane {plan.lane}: inspected {_first_lower(explained(plan.cron))}, {site.timezone}; "
+        f"cameras: {', '.join(camera.id for camera, _ in site.lane(plan.lane))}"
+        for plan in site.inspections
+    ]
+
+
+def _first_lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _names_classes(site: Site, incident: str) -> bool:

@@ -125,11 +125,11 @@ def evaluate(
 @app.command()
 def check(site: Annotated[Path, typer.Argument(help="Site file.")]) -> None:
     """Validate a site file and say what it watches."""
-    from services.check import calibration, describe
+    from services.check import calibration, describe, inspections
 
     loaded = load_site(site)
     Console().print(describe(loaded), highlight=False)
-    for line in calibration(loaded):
+    for line in calibration(loaded) + inspections(loaded):
         Console().print(line, highlight=False, soft_wrap=True)
 
 

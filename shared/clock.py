@@ -42,6 +42,19 @@ def from_rfc3339(text: str) -> int:
     return (stamp - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
+def in_words(ns: int) -> str:
+    """A length of time for a person.
+
+    >>> in_words(2_500_000_000), in_words(240 * NS), in_words(9000 * NS)
+    ('2.5 s', '4 min', '2 h 30 min')
+    """
+    seconds = ns / NS
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def incident_id(
     run: str | None, site: str, camera: str, zone: str, incident: str, started_at: int, ordinal: int = 0
 ) -> str:

@@ -7,7 +7,7 @@ from services.inspector.judge import worst
 from services.inspector.limits import Limits
 from shared import topics
 from shared.catalogue import INSPECTION_TYPES, Severity
-from shared.clock import NS, incident_id
+from shared.clock import NS, in_words, incident_id
 from shared.inspection import CLEAR, UNSAFE, CameraInspection, Inspection, InspectionRequest, Reason
 from shared.messages import Box, FrameRef, Incident
 from shared.topics import DAY
@@ -48,7 +48,7 @@ def _dated(request: InspectionRequest, camera: CameraInspection, limits: Limits)
     behind = (request.asked_at or request.at) - request.at
     if request.run is not None or not limits.late_ns < behind < _RECORDED_NS:
         return camera
-    text = f"the pictures are {behind / NS:.0f} s behind the time at which the question was asked"
+    text = f"the pictures are {in_words(behind)} behind the time at which the question was asked"
     reasons = [*camera.reasons, Reason(code="late", verdict="cannot-tell", text=text)]
     return camera.model_copy(update={"reasons": reasons, "verdict": worst([item.verdict for item in reasons])})
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 from services.inspector.limits import Limits
 from services.inspector.look import Look
 from services.inspector.place import Place
-from services.inspector.resting import rests, seconds
+from services.inspector.resting import rests
 from shared.catalogue import ANIMALS, CATALOGUE, PERSONS
+from shared.clock import in_words
 from shared.inspection import Doubt, Reason
 from shared.messages import Incident, TrackedObject
 from shared.surface import Unfamiliar
@@ -62,7 +63,7 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     if lasting:
         # The surest of those that stayed: it decides whether it is one at all.
         rest = max(lasting, key=lambda item: item.score)
-        where = f"{rest.item.label}, at rest on the lane for {seconds(rest.span_ns)} of this time"
+        where = f"{rest.item.label}, at rest on the lane for {in_words(rest.span_ns)} of this time"
         if rest.score >= limits.sure:
             yield _reason("object-at-rest", "not-clear", where, rest.item, rest.score), rest.look
         else:
@@ -71,7 +72,7 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     halted = [rest for rest in found if rest.span_ns >= limits.halt_ns and end - rest.until <= limits.halt_ns // 2]
     if halted:
         rest = halted[0]
-        text = f"{rest.item.label}, at one place for the last {seconds(rest.span_ns)}: it may have stopped"
+        text = f"{rest.item.label}, at one place for the last {in_words(rest.span_ns)}: it may have stopped"
         yield _reason("doubtful", "cannot-tell", text, rest.item, rest.score), rest.look
 
 
@@ -108,7 +109,7 @@ def _unfamiliar(touching: Sequence[tuple[Unfamiliar, int]], looks: Sequence[Look
         return
     # Of equal scores the latest: it lies there still.
     region, index = max(touching, key=lambda item: (item[0].score, item[1]))
-    lasted = seconds(max(0, looks[index].captured_at - region.since))
+    lasted = in_words(max(0, looks[index].captured_at - region.since))
     if region.score >= limits.unfamiliar:
         text = f"something lies on the lane that does not belong to it, for {lasted}"
         yield Reason(code="unfamiliar", verdict="not-clear", text=text, box=region.box, score=region.score), index

@@ -8,7 +8,7 @@ from services.inspector import findings
 from services.inspector.limits import Limits
 from services.inspector.look import Look
 from services.inspector.place import Place
-from shared.clock import NS
+from shared.clock import NS, in_words
 from shared.heads import CLEAR as CLEAR_VIEW
 from shared.inspection import CameraInspection, Doubt, Reason, Verdict
 from shared.messages import FrameRef, Incident
@@ -76,7 +76,7 @@ def _unseen(watched: Watched, limits: Limits) -> Iterator[Reason]:
         return
     gap = findings.longest_gap([look.captured_at for look in looks], start, end)
     if gap > silent:
-        yield _doubt("frames-missing", f"no picture for {gap / NS:.1f} s of this time")
+        yield _doubt("frames-missing", f"no picture for {in_words(gap)} of this time")
     measured = [look for look in looks if look.health is not None]
     yield from _faults(measured)
     # What is not asked on every frame is due a little after the frame that it waits for.

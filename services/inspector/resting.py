@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.inspector.look import Look
-from shared.clock import NS
 from shared.messages import TrackedObject
 
 # As in the analyzer's memory of motion: boxes of a standing object jitter by 2 to 5 % of its size.
@@ -70,12 +69,3 @@ def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[R
             span = int(times[here[-1]] - times[here[0]])
             resting.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
     return sorted(resting, key=lambda rest: (-rest.span_ns, -rest.score))
-
-
-def seconds(ns: int) -> str:
-    """A length of time for a person.
-
-    >>> seconds(2_500_000_000)
-    '2.5 s'
-    """
-    return f"{ns / NS:.1f} s"
