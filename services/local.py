@@ -81,6 +81,7 @@ def run_pipeline(
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
             outputs.write_lanes(analysis.lane_stats)
+            outputs.write_turnarounds(analysis.turnarounds)
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
 

@@ -1,4 +1,5 @@
-"""What `wayside run` writes: detections, tracks, alerts, lanes as JSON lines, evidence pictures, annotated video."""
+"""What `wayside run` writes: detections, tracks, alerts, lanes, turnarounds as JSON lines, evidence pictures, annotated
+video."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.exceptions import InputError
 from shared.frames import Frame
 from shared.messages import Detections, Evidence, Incident, LaneStats, Tracks
 from shared.site import Site
+from shared.turnaround import Turnaround
 
 
 class RunOutputs:
@@ -33,6 +35,7 @@ class RunOutputs:
             self._detections = _lines(folder / "detections.jsonl")
             self._tracks = _lines(folder / "tracks.jsonl")
             self._lane_stats = _lines(folder / "lane-stats.jsonl")
+            self._turnarounds = _lines(folder / "turnarounds.jsonl")
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
         self._videos: dict[str, AnnotatedVideo] = {}
@@ -63,6 +66,11 @@ class RunOutputs:
         for item in stats:
             self._lane_stats.write(item.to_bytes().decode() + "\n")
 
+    def write_turnarounds(self, stays: Sequence[Turnaround]) -> None:
+        """Write the revisions of stays at stands."""
+        for item in stays:
+            self._turnarounds.write(item.to_bytes().decode() + "\n")
+
     def _video(self, camera_id: str) -> AnnotatedVideo:
         if camera_id not in self._videos:
             camera = self._site.camera(camera_id)
@@ -76,7 +84,7 @@ class RunOutputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._alerts, self._detections, self._tracks, self._lane_stats):
+        for file in (self._alerts, self._detections, self._tracks, self._lane_stats, self._turnarounds):
             file.close()
         for video in self._videos.values():
             video.close()

@@ -23,6 +23,7 @@ from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident,
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
 from shared.site import Site
 from shared.training import TrainingProgress, TrainingRequest
+from shared.turnaround import Turnaround
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,6 +42,7 @@ def schemas() -> dict[str, Schema]:
         "tracks.schema.json": message_schema(Tracks, "tracks:1"),
         "incident.schema.json": message_schema(Incident, "incident:1"),
         "lane-stats.schema.json": message_schema(LaneStats, "lane-stats:1"),
+        "turnaround.schema.json": message_schema(Turnaround, "turnaround:1"),
         "model-comparison.schema.json": message_schema(ModelComparison, "model-comparison:1"),
         "alert.schema.json": message_schema(Alert, "alert:1"),
         "alert-event.schema.json": alert_event_schema(),

@@ -1,23 +1,25 @@
-"""The analyzer of one camera as a plain object: detections in, tracks, incidents and lane statistics out."""
+"""The analyzer of one camera as a plain object: detections in; tracks, incidents, lane statistics, turnarounds out."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.analyzer.driven import DrivenThings
 from services.analyzer.lanes import LaneMeter
 from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.scene import Scene, TrackView
-from services.analyzer.speed import SpeedMeter
+from services.analyzer.speed import SpeedMeter, ground_state, restore_on_ground
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.tracks_message import tracks_of
+from services.analyzer.turnarounds import TurnaroundBook
 from services.analyzer.zones import ZoneMap
 from shared.catalogue import AIRCRAFT
 from shared.clock import NS, to_ns
 from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tracks
-from shared.site import Camera, Ground, Site
+from shared.site import Camera, Site
+from shared.turnaround import Turnaround
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
 # (or a clip was started again): the old state no longer applies, and what was open closes on the last frame
@@ -38,6 +40,7 @@ class Analysis:
     incidents: list[Incident]
     ignored: str | None = None
     lane_stats: list[LaneStats] = field(default_factory=list)
+    turnarounds: list[Turnaround] = field(default_factory=list)
 
 
 class _State(BaseModel):
@@ -49,19 +52,17 @@ class _State(BaseModel):
     speeds: JsonValue = None
     driven: JsonValue = []
     lanes: JsonValue = None
+    turnarounds: JsonValue = None
     rules: dict[str, JsonValue]
 
 
-# Ground, and the tracks' ways over it in metres: without the same calibration they mean nothing.
-_SPEEDS = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float]]]]])
-
-
 class CameraAnalyzer:
-    """Tracker, motion, rules and lane statistics of one camera in one run."""
+    """Tracker, motion, rules, lane statistics and turnarounds of one camera in one run."""
 
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
         self._zones = ZoneMap(camera)
+        self._turnarounds = TurnaroundBook(camera)
         self._plane = camera.ground.plane() if camera.ground else None
         self._last: tuple[int, int] | None = None
         self._start()
@@ -83,7 +84,8 @@ class CameraAnalyzer:
         last: JsonValue = None if self._last is None else list(self._last)
         parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
         parts["driven"] = self._driven.state()
-        return parts | {"speeds": self._speeds_state(), "lanes": self._lanes.state(), "rules": rules}
+        parts |= {"speeds": ground_state(self._camera.ground, self._speeds), "turnarounds": self._turnarounds.state()}
+        return parts | {"lanes": self._lanes.state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -93,7 +95,7 @@ class CameraAnalyzer:
 
         Returns:
             the parts that begin anew: `tracker` (another version of the library), `motion`, `driven`, `speeds` (another
-            calibration), `lanes` (other lanes), or a type of incident.
+            calibration), `lanes` (other lanes), `turnarounds`, or a type of incident.
 
         Raises:
             ValueError: no such state; nothing of it can be used.
@@ -112,26 +114,13 @@ class CameraAnalyzer:
             self._driven.restore(saved.driven)
         except ValueError:
             dropped.append("driven")
-        dropped += self._restore_speeds(saved.speeds) + self._restore_lanes(saved.lanes)
-        return dropped + self._restore_rules(saved.rules)
-
-    def _speeds_state(self) -> JsonValue:
-        if self._speeds is None or self._camera.ground is None:
-            return None
-        return [self._camera.ground.model_dump(mode="json"), self._speeds.state()]
-
-    def _restore_speeds(self, saved: JsonValue) -> list[str]:
-        if self._speeds is None or saved is None:
-            return []
         try:
-            ground, _ = _SPEEDS.validate_python(saved)
+            if saved.turnarounds is not None:
+                self._turnarounds.restore(saved.turnarounds)
         except ValueError:
-            return ["speeds"]
-        if ground != self._camera.ground:
-            return ["speeds"]
-        assert isinstance(saved, list)
-        self._speeds.restore(saved[1])
-        return []
+            dropped.append("turnarounds")
+        dropped += restore_on_ground(self._camera.ground, self._speeds, saved.speeds) + self._restore_lanes(saved.lanes)
+        return dropped + self._restore_rules(saved.rules)
 
     def _restore_lanes(self, saved: JsonValue) -> list[str]:
         try:
@@ -163,6 +152,7 @@ class CameraAnalyzer:
         now, offset = detections.frame.captured_at, detections.frame.offset
         ended: list[Incident] = []
         lane_stats: list[LaneStats] = []
+        turnarounds: list[Turnaround] = []
         if self._last is not None:
             last_time, last_offset = self._last
             if now <= last_time:
@@ -172,14 +162,16 @@ class CameraAnalyzer:
                     return Analysis(None, [], "late")
                 lane_stats = self._lanes.close()
                 ended = self._close(detections, last_time, last_offset)
+                turnarounds = self._turnarounds.close(ended)
                 self._start(self._tracker.next_id)
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
         scene, tracks = self._look(detections)
         lane_stats += self._lanes.step(scene)
-        incidents = ended + [incident for rule in self._rules for incident in rule.step(scene)]
-        return Analysis(tracks, incidents, None, lane_stats)
+        incidents = [incident for rule in self._rules for incident in rule.step(scene)]
+        turnarounds += self._turnarounds.step(scene, incidents)
+        return Analysis(tracks, ended + incidents, None, lane_stats, turnarounds)
 
     def close(self) -> list[LaneStats]:
         """The stream has ended: the lanes' last interval, as far as it was observed."""
