@@ -20,6 +20,7 @@ from services.console.live import Fanout
 from services.console.parts import Parts
 from services.console.pictures import Pictures
 from services.console.security import Security, allowed_hosts
+from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.bus.base import Bus
 from shared.exceptions import BusError, PoisonMessageError, StoreError
@@ -38,13 +39,14 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
 
     The interactive API pages of FastAPI are off: they load scripts from elsewhere. /openapi.json is there.
     """
-    wall, lanes, fanout = Wall(site), LaneBook(site, settings.run), Fanout()
-    feed = Feed(bus, wall, lanes, fanout, settings.run)
+    wall, lanes, stands, fanout = Wall(site), LaneBook(site, settings.run), StandBook(site, settings.run), Fanout()
+    feed = Feed(bus, wall, lanes, stands, fanout, settings.run)
     dependencies = Dependencies(bus, store, fanout, site.site)
     parts = Parts(
         store=store,
         wall=wall,
         lanes=lanes,
+        stands=stands,
         pictures=Pictures(bus),
         fanout=fanout,
         dependencies=dependencies,
@@ -56,7 +58,10 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
     @asynccontextmanager
     async def threads(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        loops = (feed.run, feed.run_lanes, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
+        loops = (
+            feed.run, feed.run_lanes, feed.run_stands,
+            dependencies.redis.run, dependencies.bus.run, dependencies.publish,
+        )  # fmt: skip
         started = [threading.Thread(target=loop, args=(stop,), name="console", daemon=True) for loop in loops]
         for thread in started:
             thread.start()

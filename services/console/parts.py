@@ -10,6 +10,7 @@ from services.console.feed import Dependencies
 from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.pictures import Pictures
+from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.messages import Alert
 from shared.store import Store
@@ -28,6 +29,7 @@ class Parts:
     store: Store
     wall: Wall
     lanes: LaneBook
+    stands: StandBook
     pictures: Pictures
     fanout: Fanout
     dependencies: Dependencies

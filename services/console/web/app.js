@@ -3,6 +3,7 @@
 import { openAlerts, pushAlert, showAlerts, tickAlerts } from "./alerts.js";
 import { showLanes } from "./lanes.js";
 import { setProblem, showServices } from "./services.js";
+import { showStands } from "./stands.js";
 import { connect } from "./stream.js";
 import { clockTime, now, setServerTime } from "./time.js";
 import { disconnected, markAlerts, showCameras, showTracks, tick } from "./wall.js";
@@ -32,6 +33,7 @@ async function load() {
   try {
     showCameras(await (await get("/api/cameras")).json());
     showLanes(await (await get("/api/lanes")).json());
+    showStands(await (await get("/api/stands")).json());
     const open = await (await get("/api/alerts?status=open&limit=500")).json();
     const recent = await get(`/api/alerts?limit=${PAGE}`);
     showAlerts(open, { wholeSince: asked, news: loaded });

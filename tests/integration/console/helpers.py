@@ -20,7 +20,8 @@ from shared.messages import Alert, Evidence, LaneClass, LaneStats, TrackedObject
 from shared.settings import Settings
 from shared.site import Camera, Ground, Site, Zone
 from shared.store import Store
-from shared.topics import ALERTS, FRAMES, LANE_STATS, TRACKS
+from shared.topics import ALERTS, FRAMES, LANE_STATS, TRACKS, TURNAROUNDS
+from shared.turnaround import Turnaround
 
 T = TypeVar("T")
 
@@ -125,6 +126,13 @@ class Flow:
             self._producer.send(LANE_STATS, item.to_bytes(), key=item.camera, timestamp_ms=item.start // 1_000_000)
         self._producer.flush()
 
+    def stays(self, *stays: Turnaround) -> None:
+        """Revisions of turnarounds, as the analyzer sends them."""
+        for item in stays:
+            at = item.changed_at // 1_000_000
+            self._producer.send(TURNAROUNDS, item.to_bytes(), key=item.camera, timestamp_ms=at)
+        self._producer.flush()
+
     def raw(self, topic: str, value: bytes | None) -> None:
         """Any message."""
         self._producer.send(topic, value, key="a2-km41", timestamp_ms=0)
@@ -199,7 +207,7 @@ def write_evidence(data: Path, alert_id: str, step: int = 30) -> bytes:
 
 
 @contextmanager
-def served(bus: Bus, store: Store, data: Path, **settings: object) -> Iterator[str]:
+def served(bus: Bus, store: Store, data: Path, site: Site = SITE, **settings: object) -> Iterator[str]:
     """A console on a free port, in a thread as in `wayside up`; gives its address."""
     stop, ready, address = threading.Event(), threading.Event(), []
 
@@ -208,7 +216,7 @@ def served(bus: Bus, store: Store, data: Path, **settings: object) -> Iterator[s
         ready.set()
 
     options = Settings.model_validate({"data": data, "console_port": 0} | settings)
-    thread = threading.Thread(target=serve, args=(bus, store, SITE, options, stop, on_ready), daemon=True)
+    thread = threading.Thread(target=serve, args=(bus, store, site, options, stop, on_ready), daemon=True)
     thread.start()
     assert ready.wait(15), "the console did not start"
     try:
