@@ -72,7 +72,7 @@ function chart(stay, begin, end) {
     label.style.left = `${left}%`;
     return label;
   }));
-  node.append(el("span", {}), marks, el("span", {}));
+  if (lines.length) node.append(el("span", {}), marks, el("span", {}));
 
   function row(label, kind, from, to, known) {
     const bar = el("div", { class: `bar ${kind}`, "data-begin": known.begin, "data-end": known.end });
