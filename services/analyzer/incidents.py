@@ -138,6 +138,12 @@ class IncidentBook:
             item.revision += 1
         return [self._message(item, "closed", scene) for item in closing]
 
+    def adopt(self, item: OpenIncident, track_id: int, scene: Scene) -> Incident:
+        """Another track goes on where one of an open incident was; from now on its departure is the incident's."""
+        item.track_ids.append(track_id)
+        item.revision += 1
+        return self._message(item, "updated", scene)
+
     @staticmethod
     def _watch_departure(item: OpenIncident, visible: set[int], now: int) -> None:
         if item.last_seen == now:

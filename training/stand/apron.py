@@ -9,7 +9,7 @@ from training.scenes.ground import GroundCamera
 
 CAMERA = GroundCamera(width=960, height=540, focal=825.0, horizon=112.0, elevation=12.0)
 # The stand on the ground, metres: left, right, near, far.
-STAND = (-24.0, 24.0, 33.0, 75.0)
+STAND = (-30.0, 30.0, 33.0, 100.0)
 _NEAR, _FAR, _SIDE = 20.0, 160.0, 120.0
 _SLAB = 7.5
 
@@ -33,7 +33,7 @@ def apron(seed: int) -> Picture:
     left, right, near, far = STAND
     for begin, end in (((left, near), (right, near)), ((left, far), (right, far))):
         _line(picture, begin, end, (178, 60, 52), 3)
-    _line(picture, (-_SIDE, 58.0), (right, 58.0), (214, 178, 62), 4)  # the lead-in line
+    _line(picture, (-_SIDE, 88.0), (right, 88.0), (214, 178, 62), 4)  # the lead-in line
     return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
 
 
