@@ -18,7 +18,7 @@ pytestmark = pytest.mark.shared
 
 # An aircraft counts as at rest once it has less than a quarter of its size to go, and as gone when it has moved a
 # quarter of its length: so in-block is early and off-block late by the seconds that it needs for that.
-EARLY_S, LATE_S = 4.5, 9.0
+EARLY_S, LATE_S = 4.0, 7.0
 
 
 @dataclass(frozen=True)

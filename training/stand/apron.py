@@ -9,7 +9,7 @@ from training.scenes.ground import GroundCamera
 
 CAMERA = GroundCamera(width=960, height=540, focal=825.0, horizon=112.0, elevation=12.0)
 # The stand on the ground, metres: left, right, near, far.
-STAND = (-30.0, 30.0, 33.0, 100.0)
+STAND = (-26.0, 26.0, 33.0, 88.0)
 _NEAR, _FAR, _SIDE = 20.0, 160.0, 120.0
 _SLAB = 7.5
 
@@ -30,10 +30,9 @@ def apron(seed: int) -> Picture:
         _line(picture, (x, _NEAR), (x, _FAR), (134, 133, 130))
     for z in np.arange(_NEAR, _FAR, _SLAB):
         _line(picture, (-_SIDE, z), (_SIDE, z), (134, 133, 130))
-    left, right, near, far = STAND
-    for begin, end in (((left, near), (right, near)), ((left, far), (right, far))):
-        _line(picture, begin, end, (178, 60, 52), 3)
-    _line(picture, (-_SIDE, 88.0), (right, 88.0), (214, 178, 62), 4)  # the lead-in line
+    # Across the whole apron: a line that ends beside the aircraft is taken by the detector for a part of it.
+    for z, colour in ((STAND[2], (178, 60, 52)), (STAND[3], (178, 60, 52)), (73.0, (206, 196, 160))):
+        _line(picture, (-_SIDE, z), (_SIDE, z), colour, 3)
     return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
 
 

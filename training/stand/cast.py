@@ -1,8 +1,4 @@
-"""The aircraft and the vehicles of the stand, cut from labelled COCO pictures; all were chosen by eye as whole ones.
-
-Drawn aircraft were not tried further than this: the detector was trained on photographs, and a drawing that it misses
-would test the drawing.
-"""
+"""The aircraft and the vehicles of the stand, cut from labelled COCO pictures; all were chosen by eye as whole ones."""
 
 from functools import cache
 

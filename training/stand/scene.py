@@ -18,10 +18,10 @@ from training.stand.cast import AIRCRAFT_M, BUS_M, PICKUP_M, aircraft, bus, pick
 
 CAMERA_ID, STAND_ID = "apron", "stand-4"
 FPS = 3
-SECONDS = 62.0
+SECONDS = 61.0
 IN_BLOCK_S, OFF_BLOCK_S = 12.0, 42.0
-# The airliner stands 90 m ahead, sideways; it brakes as pilots do at a stand and is pushed at a walking pace, m/s².
-_AIRCRAFT_Z, _TAXI_BRAKING, _PUSH, _PUSH_SPEED = 90.0, 0.9, 0.5, 2.5
+# The airliner stands 75 m ahead, sideways; it brakes as pilots do at a stand and is pushed at a walking pace, m/s².
+_AIRCRAFT_Z, _TAXI_BRAKING, _PUSH, _PUSH_SPEED = 75.0, 1.0, 0.5, 2.5
 _VEHICLE_BRAKING = 1.5
 
 
