@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from shared.condition import PictureHealth
 from shared.heads import HeadResult
 from shared.messages import FrameRef
 from shared.site import Zone
@@ -72,6 +73,7 @@ class Scene:
         captured_at: UTC ns.
         aspect: picture width over height.
         heads: what the detector's heads say of the picture.
+        health: the condition of the picture as it was measured last; None where the detector does not measure it.
     """
 
     camera: str
@@ -82,6 +84,7 @@ class Scene:
     frame: FrameRef
     tracks: tuple[TrackView, ...]
     heads: tuple[HeadResult, ...] = ()
+    health: PictureHealth | None = None
 
     def head(self, name: str) -> HeadResult | None:
         """What the head of this name says; None where there is no such head."""

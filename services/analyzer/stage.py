@@ -9,8 +9,11 @@ from services.analyzer.driven import DrivenThings
 from services.analyzer.lanes import LaneMeter
 from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
+from services.analyzer.rules.base import Rule
+from services.analyzer.rules.camera_fault import CameraFault
 from services.analyzer.scene import Scene, TrackView
 from services.analyzer.speed import SpeedMeter, ground_state, restore_on_ground
+from services.analyzer.suspension import Suspension
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.tracks_message import tracks_of
 from services.analyzer.turnarounds import TurnaroundBook
@@ -54,6 +57,7 @@ class _State(BaseModel):
     lanes: JsonValue = None
     turnarounds: JsonValue = None
     rules: dict[str, JsonValue]
+    suspension: JsonValue = None
 
 
 class CameraAnalyzer:
@@ -71,6 +75,7 @@ class CameraAnalyzer:
         self._follow_anew(first_id)
         self._lanes = LaneMeter(self._camera, to_ns(self._site.lane_stats_s))
         self._rules = build_rules(self._site, self._camera)
+        self._suspension = Suspension(any(isinstance(rule, CameraFault) for rule in self._rules))
 
     def _follow_anew(self, first_id: int = 0) -> None:
         self._tracker = CameraTracker(first_id)
@@ -83,7 +88,7 @@ class CameraAnalyzer:
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
         parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
-        parts["driven"] = self._driven.state()
+        parts["driven"], parts["suspension"] = self._driven.state(), self._suspension.state()
         parts |= {"speeds": ground_state(self._camera.ground, self._speeds), "turnarounds": self._turnarounds.state()}
         return parts | {"lanes": self._lanes.state(), "rules": rules}
 
@@ -120,6 +125,7 @@ class CameraAnalyzer:
         except ValueError:
             dropped.append("turnarounds")
         dropped += restore_on_ground(self._camera.ground, self._speeds, saved.speeds) + self._restore_lanes(saved.lanes)
+        dropped += self._restore_suspension(saved.suspension)
         return dropped + self._restore_rules(saved.rules)
 
     def _restore_lanes(self, saved: JsonValue) -> list[str]:
@@ -127,6 +133,13 @@ class CameraAnalyzer:
             return [] if saved is None or self._lanes.restore(saved) else ["lanes"]
         except ValueError:
             return ["lanes"]
+
+    def _restore_suspension(self, saved: JsonValue) -> list[str]:
+        try:
+            self._suspension.restore(saved)
+        except ValueError:
+            return ["suspension"]
+        return []
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []
@@ -151,6 +164,7 @@ class CameraAnalyzer:
         """Take the detections of one frame, in the order of the log."""
         now, offset = detections.frame.captured_at, detections.frame.offset
         ended: list[Incident] = []
+        elapsed = 0 if self._last is None else now - self._last[0]
         lane_stats: list[LaneStats] = []
         turnarounds: list[Turnaround] = []
         if self._last is not None:
@@ -164,14 +178,29 @@ class CameraAnalyzer:
                 ended = self._close(detections, last_time, last_offset)
                 turnarounds = self._turnarounds.close(ended)
                 self._start(self._tracker.next_id)
+                elapsed = 0
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
+        was_suspended = self._suspension.active
+        self._suspension.take(detections.health, now)
+        if was_suspended and not self._suspension.active:
+            self._follow_anew(
+                self._tracker.next_id
+            )  # what was followed meanwhile lay elsewhere, or was a still picture
         scene, tracks = self._look(detections)
-        lane_stats += self._lanes.step(scene)
-        incidents = [incident for rule in self._rules for incident in rule.step(scene)]
-        turnarounds += self._turnarounds.step(scene, incidents)
+        incidents = [incident for rule in self._rules for incident in self._ask(rule, scene, elapsed)]
+        if not self._suspension.active:
+            lane_stats += self._lanes.step(scene)
+            turnarounds += self._turnarounds.step(scene, incidents)
         return Analysis(tracks, ended + incidents, None, lane_stats, turnarounds)
+
+    def _ask(self, rule: Rule, scene: Scene, elapsed: int) -> list[Incident]:
+        """One rule's answer; while the zones are suspended only the rule that says so has one."""
+        if not self._suspension.active or isinstance(rule, CameraFault):
+            return rule.step(scene)
+        rule.hold(elapsed)
+        return []
 
     def close(self) -> list[LaneStats]:
         """The stream has ended: the lanes' last interval, as far as it was observed."""
@@ -196,7 +225,8 @@ class CameraAnalyzer:
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)
         speeds = self._kmh(observations, aspect, now)
-        zones = self._zones.of(np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4))
+        boxes = np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4)
+        zones = [()] * len(pairs) if self._suspension.active else self._zones.of(boxes)
         labels = [
             self._driven.label(track_id, label, item.box, inside, aspect, now)
             for (item, (track_id, label)), inside in zip(pairs, zones, strict=True)
@@ -223,7 +253,10 @@ class CameraAnalyzer:
             )
         )
         heads = tuple(detections.heads)
-        scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads)
+        health = self._suspension.health
+        scene = Scene(
+            self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads, health
+        )
         return scene, tracks_of(detections, views)
 
     def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:

@@ -36,7 +36,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     source = Source(settings, cameras)
     versions = source.resolve()
     producer = bus.producer()
-    worker = Worker(source.load(versions), producer, store, settings)
+    worker = Worker(source.load(versions), producer, store, settings, cameras)
     log.info("model loaded", model=worker.model, imgsz=settings.imgsz)
     shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow else None
     watch = Watch(source, versions, "production")

@@ -12,6 +12,7 @@ from services.detector.backends.base import Backend, Inner
 from services.detector.closeups import Region, plan
 from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox
+from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
 from shared.jpeg import decode_jpeg, jpeg_size
@@ -133,7 +134,7 @@ class DetectorStage:
                     found[index] = merge(found[index], closer)
         return found
 
-    def describe(self, item: Decoded, ref: FrameRef, found: Found) -> Detections:
+    def describe(self, item: Decoded, ref: FrameRef, found: Found, health: PictureHealth | None = None) -> Detections:
         """The message of one frame. Coordinates keep 5 digits: a hundredth of a pixel at 1000 px."""
         frame = item.frame
         rows = np.round(found.xyxy, 5).tolist()
@@ -155,13 +156,17 @@ class DetectorStage:
             model=self.backend.version,
             objects=objects,
             heads=list(found.heads),
+            health=health,
             traceparent=frame.traceparent,
         )
 
-    def detect(self, decoded: Sequence[Decoded], refs: Sequence[FrameRef]) -> list[Detections]:
-        """`infer` and `describe` together."""
+    def detect(
+        self, decoded: Sequence[Decoded], refs: Sequence[FrameRef], health: Sequence[PictureHealth | None] = ()
+    ) -> list[Detections]:
+        """`infer` and `describe` together; `health` of each frame, where it was measured."""
         found = self.infer(decoded)
-        return [self.describe(*row) for row in zip(decoded, refs, found, strict=True)]
+        rows = zip(decoded, refs, found, health or [None] * len(decoded), strict=True)
+        return [self.describe(*row) for row in rows]
 
     def close(self) -> None:
         """Stop the decoding threads."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.detector import SERVICE
+from services.detector.health import HealthWatch
 from services.detector.source import release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import tell_versions
@@ -15,6 +16,7 @@ from shared.exceptions import PoisonMessageError, StoreError
 from shared.frames import Frame, frame_ref
 from shared.messages import Detections
 from shared.settings import Settings
+from shared.site import Camera
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
@@ -46,8 +48,12 @@ class Worker:
         stage: decodes and infers; `swap` replaces it between two batches.
     """
 
-    def __init__(self, stage: DetectorStage, producer: Producer, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, stage: DetectorStage, producer: Producer, store: Store, settings: Settings, cameras: Sequence[Camera] = ()
+    ) -> None:
+        """The zones of `cameras` name the views that their health is judged by."""
         self.stage, self._producer, self._store, self._settings = stage, producer, store, settings
+        self._health = HealthWatch(cameras)
         self._store_down = False
         tell_versions("production", None, stage)
 
@@ -116,7 +122,7 @@ class Worker:
         refs = [frame_ref(record, item.frame.captured_at) for record, item in zip(records, decoded, strict=True)]
         metrics.BATCH_SIZE.observe(len(decoded))
         with metrics.INFERENCE_SECONDS.time():
-            return self.stage.detect(decoded, refs)
+            return self.stage.detect(decoded, refs, [self._health.see(item) for item in decoded])
 
     def _account(self, detections: Sequence[Detections]) -> None:
         now = time.time_ns()

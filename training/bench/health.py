@@ -86,7 +86,10 @@ def requests_of(split: str, scenes: int) -> list[tuple[str, str, int]]:
 
 def table(told: Sequence[Told]) -> str:
     """Markdown: a row per case."""
-    rows = ["| case | scenes | told as such | told at all | median s | 95 % s | other kinds told |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| case | scenes | told as such | told at all | median s | 95 % s | other kinds told |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for case in CASES:
         own = [item for item in told if item.case == case.name]
         others = sorted({kind for item in own for kind in (*item.first, *item.before) if kind != case.kind})

@@ -5,6 +5,7 @@ Lengths in pixels are those of a picture 1280 wide; smaller pictures get them sc
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from shared.condition import PictureFaultKind
 
 Picture = NDArray[np.uint8]
+_SHIFT = 97
 # A picture, seconds since the fault began, and the case's own random numbers.
 Change = Callable[[Picture, float, np.random.Generator], Picture]
 
@@ -50,8 +52,15 @@ def _clip(values: NDArray[np.floating]) -> Picture:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
+@lru_cache(maxsize=4)
+def _grain(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal((shape[0] + _SHIFT, shape[1] + _SHIFT, *shape[2:]), np.float32)
+
+
 def _noise(random: np.random.Generator, shape: tuple[int, ...], level: float) -> NDArray[np.float32]:
-    return random.standard_normal(shape, np.float32) * level
+    """Sensor noise: one large picture of it, at another place each time."""
+    y, x = random.integers(_SHIFT, size=2).tolist()
+    return np.asarray(_grain(shape)[y : y + shape[0], x : x + shape[1]] * np.float32(level), np.float32)
 
 
 def _same(picture: Picture, time_s: float, random: np.random.Generator) -> Picture:

@@ -93,6 +93,10 @@ class StandVacated:
         """Nothing: no departure was seen, and a moment is never open."""
         return []
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._occupied.hold(elapsed)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return self._occupied.state()

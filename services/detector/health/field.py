@@ -78,14 +78,18 @@ class Reference:
         both = self._weight * np.abs(field)
         same = (self.field.real * field.real + self.field.imag * field.imag).astype(np.float32)
         both_cells, same_cells = self._per_cell(both), self._per_cell(same)
-        cells = np.stack([both_cells / self._total, same_cells / np.maximum(both_cells, 1e-6)], axis=-1)
+        cells = np.stack(
+            [both_cells / self._total, same_cells / np.maximum(both_cells, 1e-6)], axis=-1, dtype=np.float32
+        )
         whole, total = float(both_cells.sum()), float(self._total.sum())
         return Fit(whole / total, float(same_cells.sum()) / max(whole, 1e-6), cells, self.structured)
 
     def shift(self, field: Field) -> tuple[float, float, float, float]:
         """Where the field lies best: (dx, dy) in its pixels, and the correlation there and without a shift, 0..1."""
         surface = np.real(fft.ifft2(fft.fft2(field * self._taper) * self._spectrum))
-        energy = float(np.sqrt((np.abs(field * self._taper) ** 2).sum() * (np.abs(self.field * self._taper) ** 2).sum()))
+        energy = float(
+            np.sqrt((np.abs(field * self._taper) ** 2).sum() * (np.abs(self.field * self._taper) ** 2).sum())
+        )
         height, width = surface.shape
         row, column = divmod(int(surface.argmax()), width)
         dy = row + _vertex(surface[row - 1, column], surface[row, column], surface[(row + 1) % height, column])

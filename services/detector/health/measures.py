@@ -53,7 +53,7 @@ def measure(picture: NDArray[np.uint8]) -> Measures:
     """Measure an (H, W, 3) uint8 RGB picture of any size."""
     green = np.ascontiguousarray(picture[:, :, 1])
     height, width = green.shape
-    fine = _scaled(green, _FINE).astype(np.float32)
+    fine = _scaled(green, _FINE)
     grey = _scaled(fine, _COARSE)
     caption = max(1, round(_CAPTION * grey.shape[0]))
     quarter = _scaled(grey, _COARSE // 2)
@@ -80,11 +80,11 @@ def changes(before: Grey, after: Grey) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(cv2.absdiff(before, after), blocks, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _scaled(grey: NDArray[np.generic], longer: int) -> NDArray[np.generic]:
+def _scaled(grey: NDArray[np.uint8] | Grey, longer: int) -> Grey:
     height, width = grey.shape
     scale = longer / max(height, width)
     size = max(8, round(width * scale)), max(8, round(height * scale))
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)  # type: ignore[call-overload, no-any-return]
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _strongest(grey: Grey) -> float:
@@ -93,7 +93,8 @@ def _strongest(grey: Grey) -> float:
     gy = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 16)
     # Every fourth pixel is enough for a mean over so many.
     every = 2 if grey.size > _COARSE * _COARSE else 1
-    return _highest(cv2.magnitude(gx[::every, ::every], gy[::every, ::every]), _EDGES)[1]
+    length = np.asarray(cv2.magnitude(gx[::every, ::every], gy[::every, ::every]), np.float32)
+    return _highest(length, _EDGES)[1]
 
 
 def _highest(values: Grey, part: int) -> tuple[float, float]:

@@ -27,11 +27,11 @@ _LASTS: dict[PictureFaultKind, tuple[int, int]] = {
     "black": (3 * NS, 3 * NS),
     "overexposed": (5 * NS, 5 * NS),  # a camera's exposure control needs 2 to 4 s after a tunnel's end or a lamp
     "blurred": (10 * NS, 10 * NS),  # an autofocus that hunts is done sooner
-    "covered": (15 * NS, 5 * NS),  # a lorry that creeps past close by takes 5 to 10 s
+    "covered": (10 * NS, 5 * NS),  # a lorry that creeps past close by takes 5 to 8 s
     "moved": (4 * NS, 4 * NS),  # gusts shake for less
 }
 # Brightest parts and contrast of a black picture; a night with lamps has brighter parts.
-_BLACK, _FLAT = 0.12, 0.05
+_BLACK, _FLAT = 0.1, 0.03
 # Share of white pixels; the sun beside the lens or snow leave more than half of the picture.
 _WHITE = 0.6
 # A soft picture from the start; clear ones reach 0.6 to 1, a lens that blurs a point to 8 of 1280 pixels 0.4.

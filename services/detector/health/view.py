@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Reference, grid_of
-from services.detector.health.measures import Grey, Measures, cells_of
+from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Grey, Reference, grid_of
+from services.detector.health.measures import Measures, cells_of
 from shared.clock import NS
 
 # Share of the longer side. Shake of 2.5 px at 1280 is 0.002; from 0.018 (23 px at 1280) on, a lane's edge lies in the
@@ -19,16 +19,17 @@ from shared.clock import NS
 SHIFT_LIMIT = 0.018
 # Share of the usual alignment below which it is another view. Dense queues over most of the picture leave 0.55.
 ALIGNMENT_LIMIT = 0.4
-# Share of the structured cells without what was there. A lorry close by hides a fifth for seconds; half a lens a third.
-COVERED_LIMIT = 0.33
+# Share of the structured cells without what was there. A lorry close by hides more for seconds only; queues hide no tenth.
+COVERED_LIMIT = 0.25
 # A cell has lost its structure below this presence and alignment.
-_PRESENT, _ALIGNED = 0.45, 0.4
+_PRESENT, _ALIGNED = 0.65, 0.35
 # A dark cell is covered only while the others have kept their light: else it is dusk.
 _DARK, _KEPT_LIGHT = 20.0, 0.6
 # No edge in the picture is stronger: a bag over the lens. Fog that hides all but the nearest has twice as much.
 NO_EDGE = 2.0
-# Registered at another place with less than this share of the usual correlation, the place may be wrong.
-_FITS = 0.55
+# Weight of a picture in the mean that covered cells are looked for in: about 2 s. The noise of a smooth surface is
+# taken out, and so is what passes.
+_MEAN = 0.2
 _LEARN_NS, _LEARN_LEAST = 10 * NS, 8
 # Length of the mean field over the mean length: 0.7 and more for a fixed camera, 0.25 hand-held.
 _STEADY = 0.5
@@ -69,6 +70,7 @@ class ViewWatch:
         self._learned = _Learning()
         self._recent: deque[tuple[int, Field]] = deque()
         self._at = (0.0, 0.0, 0.0, 0.0)
+        self._mean: Field | None = None
         self._registered = self._blended = self._drifted = 0
 
     def take(self, measures: Measures, usable: bool, now: int) -> Seen:
@@ -96,7 +98,7 @@ class ViewWatch:
             mean = learned.field / learned.count
             if float(np.abs(mean).sum()) >= _STEADY * learned.length / learned.count:
                 self.reference = self.first = Reference(mean.astype(np.complex64))
-                self.light = learned.light / learned.count
+                self.light = (learned.light / learned.count).astype(np.float32)
                 fit = self.reference.fit(measures.field)
                 self.usual, self.peak = fit.alignment, self.reference.shift(measures.field)[2]
                 self._recent.clear()
@@ -117,6 +119,8 @@ class ViewWatch:
 
     def _compare(self, reference: Reference, measures: Measures, now: int) -> Seen:
         fit = reference.fit(measures.field)
+        if self._mean is None:
+            self._mean = measures.field
         low = fit.alignment < (1 + ALIGNMENT_LIMIT) / 2 * self.usual
         if low or now - self._registered >= _REGISTER_NS:
             self._at, self._registered = reference.shift(measures.field), now
@@ -125,13 +129,15 @@ class ViewWatch:
         limit = SHIFT_LIMIT * max(height, width)
         x, y = dx + self.drift[0], dy + self.drift[1]
         elsewhere = peak >= CLEAR and peak >= here + AHEAD
-        lost = self._lost(fit, measures.grey)
+        self._mean = self._mean + _MEAN * (measures.field - self._mean)
+        lost = self._lost(reference.fit(self._mean), measures.grey)
         if float(np.hypot(x, y)) >= limit and (elsewhere or float(np.hypot(dx, dy)) < limit):
             off = x / width, y / height
             return Seen(True, None, off, lost, f"the view lies {_way(off)} of its reference view")
         if low and reference.turned(measures.field, limit):
             return Seen(True, None, None, lost, "the view is turned or zoomed against its reference view")
-        strays = fit.alignment < ALIGNMENT_LIMIT * self.usual and peak < _FITS * self.peak
+        home = peak >= CLEAR and float(np.hypot(x, y)) < limit
+        strays = fit.alignment < ALIGNMENT_LIMIT * self.usual and not home
         covered = lost >= COVERED_LIMIT
         if strays:
             share = fit.alignment / max(self.usual, 1e-6)
@@ -174,6 +180,7 @@ class ViewWatch:
         """After a gap: nothing is compared with what was before it."""
         self._learned = _Learning()
         self._recent.clear()
+        self._mean = None
         self._registered = self._blended = 0
 
 
