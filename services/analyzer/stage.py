@@ -185,9 +185,8 @@ class CameraAnalyzer:
         was_suspended = self._suspension.active
         self._suspension.take(detections.health, now)
         if was_suspended and not self._suspension.active:
-            self._follow_anew(
-                self._tracker.next_id
-            )  # what was followed meanwhile lay elsewhere, or was a still picture
+            # What was followed meanwhile was elsewhere, or a still picture.
+            self._follow_anew(self._tracker.next_id)
         scene, tracks = self._look(detections)
         incidents = [incident for rule in self._rules for incident in self._ask(rule, scene, elapsed)]
         if not self._suspension.active:

@@ -1,4 +1,4 @@
-"""`python -m training.bench.health`: camera faults of 30 s in staged scenes: how many are told, how soon, how many wrongly.
+"""Camera faults of 30 s in staged scenes: how many are told, how soon, and how many are told wrongly.
 
     python -m training.bench.health [--split dev|test] [--scenes N]
 
@@ -100,9 +100,8 @@ def table(told: Sequence[Told]) -> str:
         times = [item.first[case.kind] for item in own if case.kind in item.first]
         any_kind = sum(bool(item.first) for item in own)
         middle, late = (f"{median(times):.1f}", f"{np.quantile(times, 0.95):.1f}") if times else ("", "")
-        rows.append(
-            f"| {case.name} | {len(own)} | {len(times) / len(own):.0%} | {any_kind / len(own):.0%} | {middle} | {late} | {counts} |"
-        )
+        shares = f"{len(times) / len(own):.0%} | {any_kind / len(own):.0%}"
+        rows.append(f"| {case.name} | {len(own)} | {shares} | {middle} | {late} | {counts} |")
     return "\n".join(rows)
 
 

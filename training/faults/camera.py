@@ -49,7 +49,7 @@ def staged(pictures: Iterable[Picture], case: Case, fps: float, start_s: float, 
 
 
 def _clip(values: NDArray[np.floating]) -> Picture:
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 @lru_cache(maxsize=4)

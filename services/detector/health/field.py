@@ -99,7 +99,7 @@ class Reference:
         return dx, dy, float(surface[row, column]) / max(energy, 1e-6), near / max(energy, 1e-6)
 
     def turned(self, field: Field, limit: float) -> bool:
-        """Whether two quarters of the field or more lie off the reference's by `limit` pixels, as after a turn or zoom."""
+        """Whether two quarters of the field or more lie `limit` pixels off the reference's, as after a turn or zoom."""
         height, width = field.shape
         off = 0
         for rows in (np.s_[: height // 2], np.s_[height // 2 :]):

@@ -19,7 +19,7 @@ from shared.clock import NS
 SHIFT_LIMIT = 0.018
 # Share of the usual alignment below which it is another view. Dense queues over most of the picture leave 0.55.
 ALIGNMENT_LIMIT = 0.4
-# Share of the structured cells without what was there. A lorry close by hides more for seconds only; queues hide no tenth.
+# Share of the structured cells that show a smooth surface instead. Queues hide structure behind structure: below 0.1.
 COVERED_LIMIT = 0.25
 # A cell has lost its structure below this presence and alignment.
 _PRESENT, _ALIGNED = 0.65, 0.35
@@ -27,9 +27,9 @@ _PRESENT, _ALIGNED = 0.65, 0.35
 _DARK, _KEPT_LIGHT = 20.0, 0.6
 # No edge in the picture is stronger: a bag over the lens. Fog that hides all but the nearest has twice as much.
 NO_EDGE = 2.0
-# Weight of a picture in the mean that covered cells are looked for in: about 2 s. The noise of a smooth surface is
+# Weight of a picture in the mean that covered cells are looked for in: over a second. The noise of a smooth surface is
 # taken out, and so is what passes.
-_MEAN = 0.2
+_MEAN = 0.3
 _LEARN_NS, _LEARN_LEAST = 10 * NS, 8
 # Length of the mean field over the mean length: 0.7 and more for a fixed camera, 0.25 hand-held.
 _STEADY = 0.5
@@ -166,7 +166,8 @@ class ViewWatch:
         self.peak += _BLEND * (peak - self.peak)
         if now - self._blended < _BLEND_NS or float(np.hypot(dx, dy)) > 0.5:
             return
-        assert self.light is not None and self.first is not None
+        assert self.light is not None
+        assert self.first is not None
         self._blended = now
         self.light += _BLEND * (cells_of(measures.grey, self.light.shape) - self.light)
         self.reference = reference.blended(measures.field, _BLEND)
