@@ -23,6 +23,8 @@ ALIGNMENT_LIMIT = 0.4
 COVERED_LIMIT = 0.25
 # A cell has lost its structure below this presence and alignment.
 _PRESENT, _ALIGNED = 0.65, 0.35
+# A covered lens leaves less than half of the reference's structure in a picture, another view most of it.
+_OTHER = 0.6
 # A dark cell is covered only while the others have kept their light: else it is dusk.
 _DARK, _KEPT_LIGHT = 20.0, 0.6
 # No edge in the picture is stronger: a bag over the lens. Fog that hides all but the nearest has twice as much.
@@ -142,7 +144,9 @@ class ViewWatch:
         if strays:
             share = fit.alignment / max(self.usual, 1e-6)
             why = f"the view does not fit its reference view: {max(0.0, share):.0%} of its usual alignment is left"
-            return Seen(None if covered else True, covered, None, lost, why)
+            # Another view has as much structure as the reference. A mean over a view that keeps moving looks covered too.
+            other = fit.presence >= _OTHER or not covered
+            return Seen(True if other else None, None if other else covered, None, lost, why)
         if not covered and not low:
             self._follow(reference, fit, measures, now)
         return Seen(False, covered, (x / width, y / height), lost)
