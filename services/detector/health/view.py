@@ -144,7 +144,7 @@ class ViewWatch:
         if strays:
             share = fit.alignment / max(self.usual, 1e-6)
             why = f"the view does not fit its reference view: {max(0.0, share):.0%} of its usual alignment is left"
-            # Another view has as much structure as the reference. A mean over a view that keeps moving looks covered too.
+            # Another view has structure of its own. The mean over a view that keeps moving looks covered too.
             other = fit.presence >= _OTHER or not covered
             return Seen(True if other else None, None if other else covered, None, lost, why)
         if not covered and not low:
