@@ -21,6 +21,7 @@ from pathlib import Path
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.found import Found
 from services.detector.health import HealthWatch
+from services.detector.memory.keeper import Memories
 from services.detector.stage import Decoded, DetectorStage
 from services.outputs import RunOutputs
 from services.producer import read_once
@@ -74,12 +75,12 @@ def run_pipeline(
     """
     report = RunReport()
     analyzers = {camera.id: CameraAnalyzer(site, camera) for camera in cameras}
-    health = HealthWatch(cameras)
+    health, memories = HealthWatch(cameras), Memories()
     readers = [_Reader(camera, stage, report, start_ns, run) for camera in cameras]
 
     def finish(items: Sequence[Decoded], found: Sequence[Found]) -> None:
         for item, one in zip(items, found, strict=True):
-            detections = stage.describe(item, _address(item), one, health.see(item))
+            detections = stage.describe(item, _address(item), one, health.see(item), memories.see(item, one, stage))
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
             outputs.write_lanes(analysis.lane_stats)

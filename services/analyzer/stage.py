@@ -253,9 +253,11 @@ class CameraAnalyzer:
         )
         heads = tuple(detections.heads)
         health = self._suspension.health
+        surface = None if self._suspension.active else detections.surface
         scene = Scene(
-            self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads, health
-        )
+            self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads, health,
+            surface,
+        )  # fmt: skip
         return scene, tracks_of(detections, views)
 
     def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:

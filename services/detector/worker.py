@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.detector import SERVICE
 from services.detector.health import HealthWatch
+from services.detector.memory.keeper import Memories
 from services.detector.source import release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import tell_versions
@@ -54,6 +55,7 @@ class Worker:
         """The zones of `cameras` name the views that their health is judged by."""
         self.stage, self._producer, self._store, self._settings = stage, producer, store, settings
         self._health = HealthWatch(cameras)
+        self._memories = Memories(store)
         self._store_down = False
         tell_versions("production", None, stage)
 
@@ -71,7 +73,8 @@ class Worker:
         release(old)
 
     def close(self) -> None:
-        """Release the model."""
+        """Keep what was learned of the roads, and release the model."""
+        self._memories.save()
         tell_versions("production", self.stage, None)
         self.stage.close()
 
@@ -122,7 +125,11 @@ class Worker:
         refs = [frame_ref(record, item.frame.captured_at) for record, item in zip(records, decoded, strict=True)]
         metrics.BATCH_SIZE.observe(len(decoded))
         with metrics.INFERENCE_SECONDS.time():
-            return self.stage.detect(decoded, refs, [self._health.see(item) for item in decoded])
+            found = self.stage.infer(decoded)
+            return [
+                self.stage.describe(item, ref, one, self._health.see(item), self._memories.see(item, one, self.stage))
+                for item, ref, one in zip(decoded, refs, found, strict=True)
+            ]
 
     def _account(self, detections: Sequence[Detections]) -> None:
         now = time.time_ns()
