@@ -20,6 +20,8 @@ _NAMED = VEHICLES | PERSONS | ANIMALS
 _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
 # But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
 _SEEN, _LATEST_NS = 0.4, 15 * NS
+_AT_REST_NS = NS // 2
+_MOST = 256
 
 _STATE: TypeAdapter[list[tuple[BoxTuple, int]]] = TypeAdapter(list[tuple[BoxTuple, int]])
 
@@ -30,6 +32,7 @@ class UnfamiliarThings:
     def __init__(self, watches: Watches) -> None:
         self._watches = watches
         self._named: list[tuple[BoxTuple, int]] = []
+        self._here: list[BoxTuple] = []
 
     def claims(self, scene: Scene) -> list[Claim]:
         """The claims of this frame; none on frames on which the memory was not asked."""
@@ -57,18 +60,19 @@ class UnfamiliarThings:
 
     def _remember(self, scene: Scene) -> None:
         now = scene.captured_at
-        boxes = [
-            track.box
+        named = [
+            track
             for track in scene.tracks
             if track.label in _NAMED and (now - track.rest_since < _LATEST_NS or track.rest_seen >= _SEEN)
         ]
-        # One that moves on leaves its old box behind for some seconds; only where something stays does it matter.
         kept = [item for item in self._named if now - item[1] <= _REMEMBERED_NS]
-        kept = [item for item in kept if not any(coverage(item[0], box) >= _OVERLAP for box in boxes)]
-        self._named = [*kept, *((box, now) for box in boxes)][-256:]
+        kept = [item for item in kept if not any(coverage(item[0], track.box) >= _OVERLAP for track in named)]
+        # What drives by is in the way for this frame only.
+        self._named = [*kept, *((t.box, now) for t in named if now - t.rest_since >= _AT_REST_NS)][-_MOST:]
+        self._here = [track.box for track in named]
 
     def _has_name(self, box: BoxTuple) -> bool:
-        return any(coverage(box, named) >= _OVERLAP for named, _ in self._named)
+        return any(coverage(box, other) >= _OVERLAP for other in (*self._here, *(item[0] for item in self._named)))
 
     def _watch(self, box: BoxTuple) -> Watch | None:
         middle = np.array([[(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]])

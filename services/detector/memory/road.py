@@ -15,6 +15,9 @@ LOOKS = 24
 _OLD_EVERY = 5
 # A patch is known after so many looks over so long: a minute of ordinary traffic leaves every lane open that often.
 _ENOUGH, _LEAST_NS = 8, 45 * NS
+# Where vehicles hide it more often than so, as in a queue, what is seen between them is half their shadows: it takes
+# all looks to know the patch.
+_OPEN = 0.4
 # A look that so few of the others resemble is something that passed unseen, not the road.
 _RARE, _ALIKE = 0.2, 0.15
 # What is farther than this from every look is unfamiliar. Staged things of 17 to 42 px were at 0.26 to 0.6, the empty
@@ -41,6 +44,7 @@ class EmptyRoad:
         self._valid = np.zeros((LOOKS, count), np.bool_)
         self._lessons = np.zeros(count, np.int64)
         self._first = np.zeros(count, np.int64)
+        self._chances = np.zeros(count, np.int64)
         self.known = np.zeros(count, np.bool_)
         self.threshold = np.full(count, MOST, np.float32)
 
@@ -58,6 +62,7 @@ class EmptyRoad:
 
     def learn(self, now: Floats, which: Mask, at: int) -> None:
         """Take the (K, D) descriptors of some patches as looks of the empty road; `at` is UTC ns."""
+        self._chances += 1
         cells = np.flatnonzero(which)
         lessons = self._lessons[cells]
         self._first[cells[lessons == 0]] = at
@@ -69,7 +74,8 @@ class EmptyRoad:
         self._looks[slots, cells] = now[cells]
         self._valid[slots, cells] = True
         self._lessons[cells] += 1
-        ripe = np.flatnonzero(~self.known & (self._lessons >= _ENOUGH) & (at - self._first >= _LEAST_NS))
+        enough = (self._lessons >= _ENOUGH) & (self._lessons >= np.minimum(_OPEN * self._chances, LOOKS))
+        ripe = np.flatnonzero(~self.known & enough & (at - self._first >= _LEAST_NS))
         if len(ripe):
             self._settle(ripe)
 
@@ -97,6 +103,7 @@ class EmptyRoad:
         looks = np.clip(np.rint(self._looks * _SCALE), -127, 127).astype(np.int8)
         np.savez_compressed(
             buffer, looks=looks, valid=self._valid, lessons=self._lessons, first=self._first, known=self.known,
+            chances=self._chances,
             threshold=self.threshold,
         )  # fmt: skip
         return buffer.getvalue()
@@ -114,7 +121,7 @@ class EmptyRoad:
                 road = cls(count, looks.shape[2])
                 road._looks = looks.astype(np.float32) / np.float32(_SCALE)
                 road._valid, road._lessons, road._first = held["valid"], held["lessons"], held["first"]
-                road.known, road.threshold = held["known"], held["threshold"]
+                road.known, road.threshold, road._chances = held["known"], held["threshold"], held["chances"]
         except (KeyError, OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
             raise ValueError(f"not a memory of a road: {error}") from None
         if road._looks.shape[:2] != (LOOKS, count) or road.known.shape != (count,):

@@ -20,15 +20,18 @@ _GAP_NS = 5 * NS
 _LEARN_NS, _REFRESH_NS = 2 * NS, 10 * NS
 # Only what looks clearly familiar is learned, and nothing beside what does not: a thing at rest is never absorbed.
 _FAMILIAR = 0.6
-# A box hides patches from learning at any score, wider than it is; from judging only where it is sure of its object:
-# then that has a name, and the rules for it.
+# A box hides patches, and those beside it that its shadow reaches: from learning at any score, from judging only where
+# it is sure of its object: then that has a name, and the rules for it.
 _GROW, _SURE = 0.25, 0.3
 # A box of more than this share of the picture is the road itself, now and then taken for a train by the detector.
 _SCENERY = 0.5
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 # One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
-_ALONE, _SPREADS = 1.3, 0.8
+_ALONE, _SPREADS = 1.5, 0.8
+# A vehicle proves the road below the lower part of its box, and beside it as far as a car's door opens: nobody drives
+# that close past a thing.
+_FOOT, _ARM = 0.4, 0.4
 # Vehicles must have driven over a patch so often before it counts as proven: one could pass over a flat thing.
 _PASSES = 2
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -76,7 +79,9 @@ class RoadWatch:
         """Take the boxes of a frame, also of one that is not read: where vehicles drive, nothing lies."""
         low = boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)].copy()
         # The part of a vehicle's picture that covers the road it drives on, not the road behind it.
-        low[:, 1] = low[:, 3] - 0.4 * (low[:, 3] - low[:, 1])
+        low[:, 1] = low[:, 3] - _FOOT * (low[:, 3] - low[:, 1])
+        wide = _ARM * (low[:, 2] - low[:, 0])
+        low += np.stack([-wide, np.zeros_like(wide), wide, np.zeros_like(wide)], axis=1)
         driven = self.cells.under(low)
         known = driven if self._road is None else driven & self._road.known
         self.passes[known & ~self._driven] += 1
@@ -89,7 +94,7 @@ class RoadWatch:
         if self._readings and at - self._readings[-1][0] > _GAP_NS:
             self._readings.clear()
         distance = self._road.distance(now)
-        named = self.cells.under(boxes.xyxy[boxes.scores >= _SURE])
+        named = self.cells.under(boxes.xyxy[boxes.scores >= _SURE], _GROW)
         self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
         stays, hidden = self._stays()
         limit = self._road.threshold
