@@ -20,6 +20,8 @@ from pathlib import Path
 
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.found import Found
+from services.detector.health import HealthWatch
+from services.detector.memory.keeper import Memories
 from services.detector.stage import Decoded, DetectorStage
 from services.inspecting import RunInspections
 from services.outputs import RunOutputs
@@ -78,15 +80,17 @@ def run_pipeline(
     report = RunReport()
     analyzers = {camera.id: CameraAnalyzer(site, camera) for camera in cameras}
     inspections = RunInspections(site, run, inspect, outputs)
+    health, memories = HealthWatch(cameras), Memories()
     readers = [_Reader(camera, stage, report, start_ns, run) for camera in cameras]
 
     def finish(items: Sequence[Decoded], found: Sequence[Found]) -> None:
         for item, one in zip(items, found, strict=True):
-            detections = stage.describe(item, _address(item), one)
+            detections = stage.describe(item, _address(item), one, health.see(item), memories.see(item, one, stage))
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
             report.alerts_opened += inspections.step(item.frame, analysis.tracks, analysis.incidents)
             outputs.write_lanes(analysis.lane_stats)
+            outputs.write_turnarounds(analysis.turnarounds)
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
 

@@ -1,4 +1,5 @@
-"""What `wayside run` writes: detections, tracks, alerts, lanes, inspections as JSON lines; pictures and videos."""
+"""What `wayside run` writes: detections, tracks, alerts, lanes, turnarounds, inspections as JSON lines; pictures and
+videos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from shared.frames import Frame
 from shared.inspection import Inspection
 from shared.messages import Detections, Evidence, Incident, LaneStats, Tracks
 from shared.site import Site
+from shared.turnaround import Turnaround
 
 
 class RunOutputs:
@@ -35,6 +37,7 @@ class RunOutputs:
             self._detections = _lines(folder / "detections.jsonl")
             self._tracks = _lines(folder / "tracks.jsonl")
             self._lane_stats = _lines(folder / "lane-stats.jsonl")
+            self._turnarounds = _lines(folder / "turnarounds.jsonl")
             (folder / "inspections.jsonl").unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
@@ -83,6 +86,11 @@ class RunOutputs:
         for item in stats:
             self._lane_stats.write(item.to_bytes().decode() + "\n")
 
+    def write_turnarounds(self, stays: Sequence[Turnaround]) -> None:
+        """Write the revisions of stays at stands."""
+        for item in stays:
+            self._turnarounds.write(item.to_bytes().decode() + "\n")
+
     def _video(self, camera_id: str) -> AnnotatedVideo:
         if camera_id not in self._videos:
             camera = self._site.camera(camera_id)
@@ -96,7 +104,7 @@ class RunOutputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._alerts, self._detections, self._tracks, self._lane_stats):
+        for file in (self._alerts, self._detections, self._tracks, self._lane_stats, self._turnarounds):
             file.close()
         for video in self._videos.values():
             video.close()

@@ -65,6 +65,12 @@ CHANNELS: dict[str, Channel] = {
         "camera id",
         ("analyzer",),
     ),
+    topics.TURNAROUNDS: Channel(
+        "turnaround",
+        "What is known of one aircraft's stay at a stand; idempotent by turnaround_id and revision.",
+        "camera id",
+        ("analyzer",),
+    ),
     topics.MODEL_COMPARISONS: Channel(
         "model-comparison",
         "How a candidate in the shadow differs from the model in production, on one camera within one minute.",

@@ -38,6 +38,7 @@ class IncidentType:
             The type watches exactly the zone kinds named here.
         classes: what it is about; None: everything that is not in `NOT_OBSTACLES`.
         kind_classes: where a zone kind differs from `classes`.
+        without_zones: it is about the camera itself, and so told of a camera without zones too, as zone `picture`.
     """
 
     name: str
@@ -46,8 +47,10 @@ class IncidentType:
     title: str
     classes: frozenset[str] | None
     kind_classes: dict[ZoneKind, frozenset[str]] = field(default_factory=dict)
+    without_zones: bool = False
 
 
+CAMERA_FAULT = "camera-fault"
 _LANES: tuple[ZoneKind, ...] = ("lane", "runway", "taxiway")
 _PAVED: tuple[ZoneKind, ...] = (*_LANES, "shoulder")
 # Heads judge these, not the detector's classes.
@@ -71,6 +74,15 @@ CATALOGUE: dict[str, IncidentType] = {
         IncidentType("congestion", "warning", {"lane": 20.0}, "Congestion", ROAD_VEHICLES - {"bicycle"}),
         # 10 s: steam, spray and a cloud of exhaust are gone by then; fog and a fire are not.
         IncidentType("smoke-or-fog", "warning", dict.fromkeys(get_args(ZoneKind), 10.0), "Smoke or fog", _NO_CLASSES),
+        # 0 s: a fault counts only once it has lasted, 3 to 20 s by its kind (docs/camera-health.md).
+        IncidentType(
+            CAMERA_FAULT,
+            "warning",
+            dict.fromkeys(get_args(ZoneKind), 0.0),
+            "Camera fault",
+            _NO_CLASSES,
+            without_zones=True,
+        ),
         # 60 s: nobody mends the road in a minute, and a minute of traffic shows every patch of it often.
         IncidentType("pavement-damage", "warning", dict.fromkeys(_PAVED, 60.0), "Pavement damage", _NO_CLASSES),
         # 1 s as for persons. On a runway persons are person-on-lane, so that one cause gives one alert.

@@ -134,6 +134,7 @@ class Incident(Message):
     box: Box
     model: str
     frame: FrameRef = Field(description="the frame of this change")
+    detail: str | None = Field(None, description="for a person: what the label does not say")
 
 
 class LaneClass(Message):
@@ -222,6 +223,7 @@ class Alert(Message):
     run: str | None = None
     site: str
     revision: int = 0
+    detail: str | None = Field(None, description="for a person: what the label does not say")
 
 
 class DeadLetter(Message):

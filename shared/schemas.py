@@ -24,6 +24,7 @@ from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident,
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
 from shared.site import Site
 from shared.training import TrainingProgress, TrainingRequest
+from shared.turnaround import Turnaround
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,6 +43,7 @@ def schemas() -> dict[str, Schema]:
         "tracks.schema.json": message_schema(Tracks, "tracks:1"),
         "incident.schema.json": message_schema(Incident, "incident:1"),
         "lane-stats.schema.json": message_schema(LaneStats, "lane-stats:1"),
+        "turnaround.schema.json": message_schema(Turnaround, "turnaround:1"),
         "model-comparison.schema.json": message_schema(ModelComparison, "model-comparison:1"),
         "inspection-request.schema.json": message_schema(InspectionRequest, "inspection-request:1"),
         "inspection.schema.json": message_schema(Inspection, "inspection:1"),

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     heads_every_s: float = Field(
         1.0, ge=0, le=60, description="detector: seconds between two frames of a camera that the heads judge; 0: all"
     )
+    memory_every_s: float = Field(
+        0.4,
+        ge=0,
+        le=10,
+        description="detector: seconds between two looks of the memory of the empty road; 0: no memory",
+    )
     trust_weights: bool = Field(
         False,
         description="detector: open .pt weights that hold more than layers; they can run any code of their author",

@@ -4,6 +4,7 @@ Keys:
     wayside:latest:<camera>      JSON of the camera's latest `Detections`, with expiry
     wayside:alerts               hash alert id → JSON of `Alert`
     wayside:alerts:rebuilt       mark that the view is whole; gone after a flush, so it is rebuilt
+    wayside:memory:<camera>      snapshot of how the camera's road looks empty, a few MB, with expiry
     wayside:service:<name>:<id>  JSON heartbeat of one process, with expiry
 """
 
@@ -23,6 +24,8 @@ from shared.telemetry.logs import redact
 
 ALERTS = "wayside:alerts"
 REBUILT = "wayside:alerts:rebuilt"
+# A road that nobody looked at for longer is learned anew: lines are painted and cameras cleaned.
+_MEMORY_EXPIRY_S = 14 * 86400
 # Three missed beats of 3 s: the console then shows the service as gone.
 HEARTBEAT_EXPIRY_S = 10
 
@@ -83,6 +86,15 @@ class Store:
             return {}
         values = self._do("mget", [f"wayside:latest:{camera}" for camera in cameras])
         return {c: Detections.from_bytes(v) for c, v in zip(cameras, values, strict=True) if v}
+
+    def put_memory(self, camera: str, snapshot: bytes) -> None:
+        """Keep the snapshot of a camera's memory of its empty road."""
+        self._do("set", f"wayside:memory:{camera}", snapshot, ex=_MEMORY_EXPIRY_S)
+
+    def memory(self, camera: str) -> bytes | None:
+        """The snapshot of a camera's memory; None where there is none."""
+        value: bytes | None = self._do("get", f"wayside:memory:{camera}")
+        return value
 
     def put_alert(self, alert: Alert) -> None:
         """Insert or replace one alert of the view."""

@@ -7,6 +7,7 @@ DETECTIONS = "detections"
 TRACKS = "tracks"
 INCIDENTS = "incidents"
 LANE_STATS = "lane-stats"
+TURNAROUNDS = "turnarounds"
 MODEL_COMPARISONS = "model-comparisons"
 INSPECTION_REQUESTS = "inspection-requests"
 INSPECTIONS = "inspections"
@@ -32,6 +33,9 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
     # A message per lane and minute: small enough for the month over which one wants to compare days.
     TopicSpec(LANE_STATS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
+    # A message per change of a stay, a dozen for each aircraft. Not compacted: the key is the camera, which keeps them
+    # in order, and only its last message would stay.
+    TopicSpec(TURNAROUNDS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
     # A message per camera and minute, and only while a candidate runs in the shadow.
     TopicSpec(MODEL_COMPARISONS, PARTITIONS, retention_s=30 * DAY, retention_bytes=1 << 30),
     # One partition: they are few, and one inspector answers them in turn.

@@ -131,6 +131,7 @@ class AlertBook:
             run=incident.run,
             site=incident.site,
             revision=incident.revision,
+            detail=incident.detail,
         )
         self._alerts[alert.alert_id] = alert
         return AlertEvent(f"{alert.alert_id}.{alert.revision}", incident.change, incident.changed_at, alert)

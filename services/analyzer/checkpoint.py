@@ -1,6 +1,6 @@
 """Checkpoints: the analyzer's state of one partition together with the input offset that it is true for.
 
-Order of a batch:       publish tracks, incidents, lane statistics → flush → commit the offset
+Order of a batch:       publish tracks, incidents, lane statistics, turnarounds → flush → commit the offset
 Order of a checkpoint:  (all of the above for every message before its offset) → store the checkpoint → flush
 
 A new owner goes on at the checkpoint's offset, not at the committed one: the commit says what has been published,

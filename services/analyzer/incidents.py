@@ -32,6 +32,7 @@ class Claim:
         opens: False: only keeps an incident alive that is open already.
         members: track ids of a claim that is about a whole zone, none for what is no object (smoke); `track` is then
             its summary, and an open incident is found by `same_place` alone. None: the claim is about `track` itself.
+        detail: for a person, what the label does not say.
     """
 
     track: TrackView
@@ -40,12 +41,13 @@ class Claim:
     since: int
     opens: bool
     members: tuple[int, ...] | None = None
+    detail: str | None = None
 
 
 @dataclass(slots=True)
 class OpenIncident:
     """State of one open incident; times are UTC ns of frames, `ground` and `size` are in picture heights,
-    `anchor` is the box at the opening."""
+    `anchor` is the box at the opening, `held` the ns since `last_seen` in which the camera showed nothing."""
 
     incident_id: str
     zone: str
@@ -63,6 +65,8 @@ class OpenIncident:
     revision: int = 0
     elsewhere_since: int | None = None
     moved_away: bool = False
+    held: int = 0
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,18 @@ class IncidentBook:
     """The open incidents of one type on one camera."""
 
     def __init__(
-        self, incident: str, site: str, hysteresis: Hysteresis, same_place: Callable[[OpenIncident, Claim, int], bool]
+        self,
+        incident: str,
+        site: str,
+        hysteresis: Hysteresis,
+        same_place: Callable[[OpenIncident, Claim, int], bool],
+        *,
+        kind: str | None = None,
     ) -> None:
-        """`same_place(open, claim, now)` says whether an unknown track continues an open incident."""
+        """`same_place(open, claim, now)` says whether an unknown track continues an open incident; `kind` keeps the
+        ids of several books of one type apart."""
         self._incident, self._site = incident, site
+        self._name = incident if kind is None else f"{incident}/{kind}"
         self._hysteresis, self._same_place = hysteresis, same_place
         self._open: list[OpenIncident] = []
         self._last_start: tuple[str, int, int] = ("", -1, 0)
@@ -125,11 +137,16 @@ class IncidentBook:
         for item in list(self._open):
             self._watch_departure(item, visible, scene.captured_at)
             patience = self._hysteresis.elsewhere_ns if item.moved_away else self._hysteresis.lost_ns
-            if scene.captured_at - item.last_seen > patience:
+            if scene.captured_at - item.last_seen - item.held > patience:
                 self._open.remove(item)
                 item.revision += 1
                 changes.append(self._message(item, "closed", scene))
         return changes
+
+    def hold(self, elapsed: int) -> None:
+        """The camera showed nothing for so many ns more: what is open waits for as much longer."""
+        for item in self._open:
+            item.held += elapsed
 
     def close(self, scene: Scene) -> list[Incident]:
         """Close all that is open, whatever its hysteresis: no later frame continues the time of this one."""
@@ -137,6 +154,12 @@ class IncidentBook:
         for item in closing:
             item.revision += 1
         return [self._message(item, "closed", scene) for item in closing]
+
+    def adopt(self, item: OpenIncident, track_id: int, scene: Scene) -> Incident:
+        """Another track goes on where one of an open incident was; from now on its departure is the incident's."""
+        item.track_ids.append(track_id)
+        item.revision += 1
+        return self._message(item, "updated", scene)
 
     @staticmethod
     def _watch_departure(item: OpenIncident, visible: set[int], now: int) -> None:
@@ -170,6 +193,7 @@ class IncidentBook:
             ground=track.ground,
             size=track.size,
             anchor=track.box,
+            detail=claim.detail,
         )
         self._open.append(item)
         return self._message(item, "opened", scene)
@@ -178,13 +202,13 @@ class IncidentBook:
         zone, since, ordinal = self._last_start
         ordinal = ordinal + 1 if (zone, since) == (claim.zone, claim.since) else 0
         self._last_start = (claim.zone, claim.since, ordinal)
-        return incident_id(scene.run, self._site, scene.camera, claim.zone, self._incident, claim.since, ordinal)
+        return incident_id(scene.run, self._site, scene.camera, claim.zone, self._name, claim.since, ordinal)
 
     def _refresh(self, item: OpenIncident, claim: Claim, scene: Scene) -> list[Incident]:
         track = claim.track
         if item.last_seen < scene.captured_at or item.track_ids[:1] == [track.track_id]:
             item.box, item.ground, item.size = track.box, track.ground, track.size
-        item.last_seen = scene.captured_at
+        item.last_seen, item.held = scene.captured_at, 0
         item.score = max(item.score, track.score)
         if claim.members is not None:
             if len(claim.members) < _GROWTH * max(len(item.track_ids), 1):
@@ -218,4 +242,5 @@ class IncidentBook:
             box=item.box,
             model=scene.model,
             frame=scene.frame,
+            detail=item.detail,
         )

@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from shared.condition import PictureHealth
 from shared.heads import HeadResult
 from shared.messages import FrameRef
 from shared.site import Zone
+from shared.surface import Surface
 
 Point = tuple[float, float]
 BoxTuple = tuple[float, float, float, float]
@@ -72,6 +74,8 @@ class Scene:
         captured_at: UTC ns.
         aspect: picture width over height.
         heads: what the detector's heads say of the picture.
+        surface: what the memory of the empty road says; None where it was not asked, or while no zone can be trusted.
+        health: the condition of the picture as it was measured last; None where the detector does not measure it.
     """
 
     camera: str
@@ -82,6 +86,8 @@ class Scene:
     frame: FrameRef
     tracks: tuple[TrackView, ...]
     heads: tuple[HeadResult, ...] = ()
+    health: PictureHealth | None = None
+    surface: Surface | None = None
 
     def head(self, name: str) -> HeadResult | None:
         """What the head of this name says; None where there is no such head."""

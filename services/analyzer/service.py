@@ -1,4 +1,4 @@
-"""The analyzer service: detections → tracks, incidents and lane statistics, one owner per camera.
+"""The analyzer service: detections → tracks, incidents, lane statistics, turnarounds; one owner per camera.
 
 Order of a batch: publish → flush → commit; every few seconds also a checkpoint (services/analyzer/checkpoint.py).
 """

@@ -15,6 +15,7 @@ from pydantic import JsonValue, TypeAdapter
 from services.analyzer.state import plain
 from shared.clock import NS
 from shared.plane import RoadPlane
+from shared.site import Ground
 
 # Long against the jitter of boxes, short against braking: at 8 m/s² a second's mean is 4 m/s late.
 WINDOW_NS = NS
@@ -28,6 +29,8 @@ _FORGET_NS = 2 * NS
 _STATE: TypeAdapter[list[tuple[int, deque[tuple[int, float, float]]]]] = TypeAdapter(
     list[tuple[int, deque[tuple[int, float, float]]]]
 )
+# Ground, and the tracks' ways over it in metres: without the same calibration they mean nothing.
+_ON_GROUND = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float]]]]])
 
 
 class SpeedMeter:
@@ -75,6 +78,28 @@ class SpeedMeter:
     def restore(self, value: JsonValue) -> None:
         """Go on from a `state()`; see `Rule.restore`."""
         self._paths = dict(_STATE.validate_python(value))
+
+
+def ground_state(ground: Ground | None, speeds: SpeedMeter | None) -> JsonValue:
+    """The meter's state with the calibration that it is of; None without one."""
+    if speeds is None or ground is None:
+        return None
+    return [ground.model_dump(mode="json"), speeds.state()]
+
+
+def restore_on_ground(ground: Ground | None, speeds: SpeedMeter | None, saved: JsonValue) -> list[str]:
+    """Let the meter go on from a `ground_state`; returns `speeds` when that is of another calibration, or none."""
+    if speeds is None or saved is None:
+        return []
+    try:
+        of, _ = _ON_GROUND.validate_python(saved)
+    except ValueError:
+        return ["speeds"]
+    if of != ground:
+        return ["speeds"]
+    assert isinstance(saved, list)
+    speeds.restore(saved[1])
+    return []
 
 
 def _kmh(path: deque[tuple[int, float, float]]) -> float:

@@ -1,23 +1,28 @@
-"""The analyzer of one camera as a plain object: detections in, tracks, incidents and lane statistics out."""
+"""The analyzer of one camera as a plain object: detections in; tracks, incidents, lane statistics, turnarounds out."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from services.analyzer.driven import DrivenThings
 from services.analyzer.lanes import LaneMeter
 from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
+from services.analyzer.rules.base import Rule
+from services.analyzer.rules.camera_fault import CameraFault
 from services.analyzer.scene import Scene, TrackView
-from services.analyzer.speed import SpeedMeter
+from services.analyzer.speed import SpeedMeter, ground_state, restore_on_ground
+from services.analyzer.suspension import Suspension
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.tracks_message import tracks_of
+from services.analyzer.turnarounds import TurnaroundBook
 from services.analyzer.zones import ZoneMap
 from shared.catalogue import AIRCRAFT
 from shared.clock import NS, to_ns
 from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tracks
-from shared.site import Camera, Ground, Site
+from shared.site import Camera, Site
+from shared.turnaround import Turnaround
 
 # A frame that is later in the log but this much earlier in time means that the camera's clock was set back
 # (or a clip was started again): the old state no longer applies, and what was open closes on the last frame
@@ -38,6 +43,7 @@ class Analysis:
     incidents: list[Incident]
     ignored: str | None = None
     lane_stats: list[LaneStats] = field(default_factory=list)
+    turnarounds: list[Turnaround] = field(default_factory=list)
 
 
 class _State(BaseModel):
@@ -49,19 +55,18 @@ class _State(BaseModel):
     speeds: JsonValue = None
     driven: JsonValue = []
     lanes: JsonValue = None
+    turnarounds: JsonValue = None
     rules: dict[str, JsonValue]
-
-
-# Ground, and the tracks' ways over it in metres: without the same calibration they mean nothing.
-_SPEEDS = TypeAdapter(tuple[Ground, list[tuple[int, list[tuple[int, float, float]]]]])
+    suspension: JsonValue = None
 
 
 class CameraAnalyzer:
-    """Tracker, motion, rules and lane statistics of one camera in one run."""
+    """Tracker, motion, rules, lane statistics and turnarounds of one camera in one run."""
 
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
         self._zones = ZoneMap(camera)
+        self._turnarounds = TurnaroundBook(camera)
         self._plane = camera.ground.plane() if camera.ground else None
         self._last: tuple[int, int] | None = None
         self._start()
@@ -70,6 +75,7 @@ class CameraAnalyzer:
         self._follow_anew(first_id)
         self._lanes = LaneMeter(self._camera, to_ns(self._site.lane_stats_s))
         self._rules = build_rules(self._site, self._camera)
+        self._suspension = Suspension(any(isinstance(rule, CameraFault) for rule in self._rules))
 
     def _follow_anew(self, first_id: int = 0) -> None:
         self._tracker = CameraTracker(first_id)
@@ -82,8 +88,9 @@ class CameraAnalyzer:
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
         parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
-        parts["driven"] = self._driven.state()
-        return parts | {"speeds": self._speeds_state(), "lanes": self._lanes.state(), "rules": rules}
+        parts["driven"], parts["suspension"] = self._driven.state(), self._suspension.state()
+        parts |= {"speeds": ground_state(self._camera.ground, self._speeds), "turnarounds": self._turnarounds.state()}
+        return parts | {"lanes": self._lanes.state(), "rules": rules}
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -93,7 +100,7 @@ class CameraAnalyzer:
 
         Returns:
             the parts that begin anew: `tracker` (another version of the library), `motion`, `driven`, `speeds` (another
-            calibration), `lanes` (other lanes), or a type of incident.
+            calibration), `lanes` (other lanes), `turnarounds`, or a type of incident.
 
         Raises:
             ValueError: no such state; nothing of it can be used.
@@ -112,32 +119,27 @@ class CameraAnalyzer:
             self._driven.restore(saved.driven)
         except ValueError:
             dropped.append("driven")
-        dropped += self._restore_speeds(saved.speeds) + self._restore_lanes(saved.lanes)
-        return dropped + self._restore_rules(saved.rules)
-
-    def _speeds_state(self) -> JsonValue:
-        if self._speeds is None or self._camera.ground is None:
-            return None
-        return [self._camera.ground.model_dump(mode="json"), self._speeds.state()]
-
-    def _restore_speeds(self, saved: JsonValue) -> list[str]:
-        if self._speeds is None or saved is None:
-            return []
         try:
-            ground, _ = _SPEEDS.validate_python(saved)
+            if saved.turnarounds is not None:
+                self._turnarounds.restore(saved.turnarounds)
         except ValueError:
-            return ["speeds"]
-        if ground != self._camera.ground:
-            return ["speeds"]
-        assert isinstance(saved, list)
-        self._speeds.restore(saved[1])
-        return []
+            dropped.append("turnarounds")
+        dropped += restore_on_ground(self._camera.ground, self._speeds, saved.speeds) + self._restore_lanes(saved.lanes)
+        dropped += self._restore_suspension(saved.suspension)
+        return dropped + self._restore_rules(saved.rules)
 
     def _restore_lanes(self, saved: JsonValue) -> list[str]:
         try:
             return [] if saved is None or self._lanes.restore(saved) else ["lanes"]
         except ValueError:
             return ["lanes"]
+
+    def _restore_suspension(self, saved: JsonValue) -> list[str]:
+        try:
+            self._suspension.restore(saved)
+        except ValueError:
+            return ["suspension"]
+        return []
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []
@@ -162,7 +164,9 @@ class CameraAnalyzer:
         """Take the detections of one frame, in the order of the log."""
         now, offset = detections.frame.captured_at, detections.frame.offset
         ended: list[Incident] = []
+        elapsed = 0 if self._last is None else now - self._last[0]
         lane_stats: list[LaneStats] = []
+        turnarounds: list[Turnaround] = []
         if self._last is not None:
             last_time, last_offset = self._last
             if now <= last_time:
@@ -172,14 +176,30 @@ class CameraAnalyzer:
                     return Analysis(None, [], "late")
                 lane_stats = self._lanes.close()
                 ended = self._close(detections, last_time, last_offset)
+                turnarounds = self._turnarounds.close(ended)
                 self._start(self._tracker.next_id)
+                elapsed = 0
             elif now - last_time > _GAP_RESET_NS:
                 self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
         self._last = (now, offset)
+        was_suspended = self._suspension.active
+        self._suspension.take(detections.health, now)
+        if was_suspended and not self._suspension.active:
+            # What was followed meanwhile was elsewhere, or a still picture.
+            self._follow_anew(self._tracker.next_id)
         scene, tracks = self._look(detections)
-        lane_stats += self._lanes.step(scene)
-        incidents = ended + [incident for rule in self._rules for incident in rule.step(scene)]
-        return Analysis(tracks, incidents, None, lane_stats)
+        incidents = [incident for rule in self._rules for incident in self._ask(rule, scene, elapsed)]
+        if not self._suspension.active:
+            lane_stats += self._lanes.step(scene)
+            turnarounds += self._turnarounds.step(scene, incidents)
+        return Analysis(tracks, ended + incidents, None, lane_stats, turnarounds)
+
+    def _ask(self, rule: Rule, scene: Scene, elapsed: int) -> list[Incident]:
+        """One rule's answer; while the zones are suspended only the rule that says so has one."""
+        if not self._suspension.active or isinstance(rule, CameraFault):
+            return rule.step(scene)
+        rule.hold(elapsed)
+        return []
 
     def close(self) -> list[LaneStats]:
         """The stream has ended: the lanes' last interval, as far as it was observed."""
@@ -204,7 +224,8 @@ class CameraAnalyzer:
         observations = [_observation(item, match[0], aspect) for item, match in pairs]
         motions = self._motion.update(observations, now)
         speeds = self._kmh(observations, aspect, now)
-        zones = self._zones.of(np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4))
+        boxes = np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4)
+        zones = [()] * len(pairs) if self._suspension.active else self._zones.of(boxes)
         labels = [
             self._driven.label(track_id, label, item.box, inside, aspect, now)
             for (item, (track_id, label)), inside in zip(pairs, zones, strict=True)
@@ -231,7 +252,12 @@ class CameraAnalyzer:
             )
         )
         heads = tuple(detections.heads)
-        scene = Scene(self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads)
+        health = self._suspension.health
+        surface = None if self._suspension.active else detections.surface
+        scene = Scene(
+            self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads, health,
+            surface,
+        )  # fmt: skip
         return scene, tracks_of(detections, views)
 
     def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:

@@ -1,4 +1,5 @@
-"""What the analyzer does with a batch: detections → tracks, incidents, lane statistics; now and then a checkpoint."""
+"""What the analyzer does with a batch: detections → tracks, incidents, lane statistics, turnarounds; now and then a
+checkpoint."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -120,6 +121,9 @@ class Worker:
             self._publish_incident(incident)
         for stats in analysis.lane_stats:
             self._publish_lane(stats)
+        for stay in analysis.turnarounds:
+            changed_ms = stay.changed_at // 1_000_000
+            self._producer.send(topics.TURNAROUNDS, stay.to_bytes(), key=stay.camera, timestamp_ms=changed_ms)
         metrics.TRACKED_OBJECTS.labels(detections.camera).set(len(analysis.tracks.objects))
         metrics.FRAMES_OUT.labels(SERVICE, detections.camera).inc()
 

@@ -21,6 +21,7 @@ from services.console.live import Fanout
 from services.console.parts import Parts
 from services.console.pictures import Pictures
 from services.console.security import Security, allowed_hosts
+from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.bus.base import Bus
 from shared.exceptions import BusError, PoisonMessageError, StoreError
@@ -39,9 +40,9 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
 
     The interactive API pages of FastAPI are off: they load scripts from elsewhere. /openapi.json is there.
     """
-    wall, lanes, fanout = Wall(site), LaneBook(site, settings.run), Fanout()
+    wall, lanes, stands, fanout = Wall(site), LaneBook(site, settings.run), StandBook(site, settings.run), Fanout()
     inspections, asker = InspectionBook(settings.run), Asker(bus, site, wall, settings.run)
-    feed = Feed(bus, wall, lanes, inspections, fanout, settings.run)
+    feed = Feed(bus, wall, lanes, stands, inspections, fanout, settings.run)
     dependencies = Dependencies(bus, store, fanout, site.site)
     parts = Parts(
         store=store,
@@ -49,6 +50,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
         lanes=lanes,
         inspections=inspections,
         asker=asker,
+        stands=stands,
         pictures=Pictures(bus),
         fanout=fanout,
         dependencies=dependencies,
@@ -61,7 +63,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
     @asynccontextmanager
     async def threads(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        feeds = (feed.run, feed.run_lanes, feed.run_inspections)
+        feeds = (feed.run, feed.run_lanes, feed.run_stands, feed.run_inspections)
         loops = (*feeds, dependencies.redis.run, dependencies.bus.run, dependencies.publish)
         started = [threading.Thread(target=loop, args=(stop,), name="console", daemon=True) for loop in loops]
         for thread in started:

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from services.console import lanes, stands
 from services.console.inspections import InspectionBook
-from services.console.lanes import KEEP_NS, LaneBook
+from services.console.lanes import LaneBook
 from services.console.live import Event, Fanout
 from services.console.reading import follow
+from services.console.stands import StandBook
 from services.console.views import AlertView, Status, alert_view, service_views
 from services.console.wall import Wall
 from shared.bus.base import Bus, Record
@@ -18,7 +20,8 @@ from shared.messages import Alert, LaneStats, Message, Tracks
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
-from shared.topics import ALERTS, INSPECTIONS, LANE_STATS, TRACKS
+from shared.topics import ALERTS, INSPECTIONS, LANE_STATS, TRACKS, TURNAROUNDS
+from shared.turnaround import Turnaround
 
 _log = logger("console")
 
@@ -43,17 +46,19 @@ def read_alert(value: bytes | None) -> AlertView:
 
 
 class Feed:
-    """Reads tracks and alerts from now on, lane statistics from a day ago on, and all inspections.
+    """Reads tracks and alerts from now on, lane statistics from a day ago on, turnarounds from a week ago on, and all
+    inspections.
 
     Args:
         run: results of other runs (replays) are not shown.
     """
 
     def __init__(
-        self, bus: Bus, wall: Wall, lanes: LaneBook, inspections: InspectionBook, fanout: Fanout, run: str | None
-    ) -> None:
-        self._bus, self._wall, self._lanes, self._fanout, self._run = bus, wall, lanes, fanout, run
-        self._inspections = inspections
+        self, bus: Bus, wall: Wall, lane_book: LaneBook, stand_book: StandBook, inspections: InspectionBook,
+        fanout: Fanout, run: str | None,
+    ) -> None:  # fmt: skip
+        self._bus, self._wall, self._fanout, self._run = bus, wall, fanout, run
+        self._lanes, self._stands, self._inspections = lane_book, stand_book, inspections
 
     def run(self, stop: threading.Event) -> None:
         """Consume until stopped; after a failure of the bus the browsers load their lists anew."""
@@ -67,7 +72,11 @@ class Feed:
 
     def run_lanes(self, stop: threading.Event) -> None:
         """The same for lane statistics, of which the topic keeps what this console had no time to see."""
-        follow(self._bus, [LANE_STATS], self._lane, stop, since_ms=lambda: (time.time_ns() - KEEP_NS) // 1_000_000)
+        follow(self._bus, [LANE_STATS], self._lane, stop, since_ms=lambda: _ms_ago(lanes.KEEP_NS))
+
+    def run_stands(self, stop: threading.Event) -> None:
+        """The same for turnarounds."""
+        follow(self._bus, [TURNAROUNDS], self._stay, stop, since_ms=lambda: _ms_ago(stands.KEEP_NS))
 
     def run_inspections(self, stop: threading.Event) -> None:
         """The same for inspections, from the first that the topic keeps."""
@@ -85,6 +94,9 @@ class Feed:
     def _inspection(self, record: Record) -> None:
         self._inspections.take(Inspection.from_bytes(record.value))
 
+    def _stay(self, record: Record) -> None:
+        self._stands.take(Turnaround.from_bytes(record.value))
+
     def _tracks(self, tracks: Tracks) -> None:
         if tracks.run != self._run:
             return
@@ -98,6 +110,10 @@ class Feed:
     def _alert(self, alert: AlertView) -> None:
         if alert.run == self._run:
             self._fanout.publish(Event("alert", alert.model_dump_json()))
+
+
+def _ms_ago(ns: int) -> int:
+    return (time.time_ns() - ns) // 1_000_000
 
 
 class Check:

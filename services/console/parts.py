@@ -11,6 +11,7 @@ from services.console.inspections import Asker, InspectionBook
 from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.pictures import Pictures
+from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.messages import Alert
 from shared.store import Store
@@ -32,6 +33,7 @@ class Parts:
     lanes: LaneBook
     inspections: InspectionBook
     asker: Asker
+    stands: StandBook
     pictures: Pictures
     fanout: Fanout
     dependencies: Dependencies

@@ -27,16 +27,18 @@ class Found:
         scores: (K,) float32, 0..1.
         classes: (K,) int64, index into the backend's `labels`.
         heads: what the heads say of the whole picture.
+        road: (K, D) how the patches of the road look in the whole picture; None where the memory is not asked.
     """
 
     xyxy: NDArray[np.float64]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
     heads: tuple[HeadResult, ...] = ()
+    road: NDArray[np.float32] | None = None
 
     def only(self, keep: NDArray[np.intp]) -> "Found":
         """Those with these indices."""
-        return Found(self.xyxy[keep], self.scores[keep], self.classes[keep], self.heads)
+        return Found(self.xyxy[keep], self.scores[keep], self.classes[keep], self.heads, self.road)
 
 
 def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, height: int) -> Found:
@@ -58,7 +60,7 @@ def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, 
 def merge(whole: Found, closer: Found) -> Found:
     """One list: of two boxes of the same thing the closer look's, unless the other has a much better score."""
     if not len(whole.scores) or not len(closer.scores):
-        return replace(closer, heads=whole.heads) if not len(whole.scores) else whole
+        return replace(closer, heads=whole.heads, road=whole.road) if not len(whole.scores) else whole
     common = intersection(whole.xyxy, closer.xyxy)
     sizes, others = area(whole.xyxy)[:, None], area(closer.xyxy)[None]
     same = (common >= _SAME_UNION * (sizes + others - common)) & (common >= _SAME_PART * np.minimum(sizes, others))
@@ -71,4 +73,5 @@ def merge(whole: Found, closer: Found) -> Found:
         np.concatenate([kept.scores, added.scores])[order],
         np.concatenate([kept.classes, added.classes])[order],
         whole.heads,
+        whole.road,
     )

@@ -36,13 +36,15 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     source = Source(settings, cameras)
     versions = source.resolve()
     producer = bus.producer()
-    worker = Worker(source.load(versions), producer, store, settings)
+    worker = Worker(source.load(versions), producer, store, settings, cameras)
     log.info("model loaded", model=worker.model, imgsz=settings.imgsz)
     shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow else None
     watch = Watch(source, versions, "production")
     watch.start(settings.model_poll_s)
     consumer = bus.consumer([topics.FRAMES], group=topics.DETECTOR_GROUP)
-    next_lag = 0.0
+    # Every worker hears every confirmation; only the one that has the camera's memory can use it.
+    confirmations = bus.consumer([topics.CONFIRMATIONS], group=None, start="latest")
+    next_lag = next_word = 0.0
     try:
         while not stop.is_set():
             batch = gather(consumer, settings.batch, settings.batch_wait_ms / 1000)
@@ -54,6 +56,10 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
                 watch.recent = done.frames or watch.recent
                 if shadow:
                     shadow.look(done)
+            if time.monotonic() >= next_word:
+                for record in confirmations.poll(16, timeout_s=0):
+                    worker.confirm(record)
+                next_word = time.monotonic() + 1
             health.beat(detail=worker.model)
             if time.monotonic() >= next_lag:
                 metrics.CONSUMER_LAG.labels(topics.DETECTOR_GROUP, topics.FRAMES).set(
@@ -62,6 +68,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
                 next_lag = time.monotonic() + 5  # an admin call costs milliseconds; a dashboard needs no more
     finally:
         health.beat("stopping")
+        confirmations.close()
         consumer.close()
         producer.close()
         watch.close()

@@ -74,7 +74,10 @@ class Source:
         )
         if at:
             backend.version = at.label
-        return DetectorStage(backend, imgsz=settings.imgsz, cameras=self._cameras, heads_every_s=settings.heads_every_s)
+        return DetectorStage(
+            backend, imgsz=settings.imgsz, cameras=self._cameras, heads_every_s=settings.heads_every_s,
+            memory_every_s=settings.memory_every_s,
+        )  # fmt: skip
 
     def _fetch(self, reference: str, version: ModelVersion) -> Registered:
         wanted: Kind = "detector" if reference == self._model else "head"

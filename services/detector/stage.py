@@ -12,11 +12,15 @@ from services.detector.backends.base import Backend, Inner
 from services.detector.closeups import Region, plan
 from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox
+from services.detector.memory.cells import Cells, cells_of
+from services.detector.memory.descriptors import LAYERS, describe_patches
+from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
 from shared.jpeg import decode_jpeg, jpeg_size
 from shared.messages import DetectedObject, Detections, FrameRef
 from shared.site import Camera
+from shared.surface import Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class Decoded:
 class DetectorStage:
     """Decodes frames, runs the model once per input shape and turns boxes into detections.
 
+    Attributes:
+        remembers: whether roads are described for the memory of how they look empty.
+
     Example:
         >>> stage = DetectorStage(backend, imgsz=640)          # doctest: +SKIP
         >>> decoded = stage.decode(frame)                      # doctest: +SKIP
@@ -49,18 +56,21 @@ class DetectorStage:
 
     def __init__(
         self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2, cameras: Sequence[Camera] = (),
-        heads_every_s: float = 0.0,
+        heads_every_s: float = 0.0, memory_every_s: float = 0.0,
     ) -> None:  # fmt: skip
         """Pictures of `cameras` get the close-ups that their zones ask for; others are seen as a whole.
 
         The heads judge a frame of each of them every `heads_every_s` seconds by the camera's rate, and every frame of
-        others, whose rate is not known.
+        others, whose rate is not known. Likewise for the memory of their roads, `memory_every_s`; 0: never.
         """
         self.backend = backend
         self._imgsz = imgsz
         self._cameras = {camera.id: camera for camera in cameras}
         self._strides = {camera.id: max(1, round(camera.fps * heads_every_s)) for camera in cameras}
+        self._readings = {camera.id: max(1, round(camera.fps * memory_every_s)) for camera in cameras}
+        self.remembers = memory_every_s > 0
         self._regions: dict[tuple[str, int, int], list[Region]] = {}
+        self._cells: dict[tuple[str, Letterbox], Cells | None] = {}
         self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
 
     def decode(self, frame: Frame) -> Decoded:
@@ -107,14 +117,30 @@ class DetectorStage:
         """What the whole pictures show and the heads say, in order: one forward pass per input shape."""
         found: dict[int, Found] = {}
         for indices in _by_shape(decoded, range(len(decoded))):
+            patches = [self._patches(decoded[index]) for index in indices]
             output = self.backend.forward(
                 np.stack([decoded[index].picture for index in indices]),
+                features=LAYERS if any(patches) else (),
                 inner=[self._inner(decoded[index]) for index in indices],
             )
-            for index, boxes, heads in zip(indices, output.boxes, output.heads, strict=True):
-                placed = decoded[index].letterbox.normalise(boxes)
-                found[index] = Found(placed, boxes.scores, boxes.classes, heads)
+            for place, (index, boxes, heads) in enumerate(zip(indices, output.boxes, output.heads, strict=True)):
+                placed, cells = decoded[index].letterbox.normalise(boxes), patches[place]
+                road = describe_patches(output.features, place, cells) if cells else None
+                found[index] = Found(placed, boxes.scores, boxes.classes, heads, road)
         return [found[index] for index in range(len(decoded))]
+
+    def _patches(self, item: Decoded) -> Cells | None:
+        """The patches of the road to describe on a frame; by its number alone, as for the heads."""
+        every = self._readings.get(item.frame.camera)
+        return self.cells(item) if self.remembers and every and item.frame.seq % every == 0 else None
+
+    def cells(self, item: Decoded) -> Cells | None:
+        """The patches of the road on a camera's frame; None where no zone is a road."""
+        key = item.frame.camera, item.letterbox
+        if key not in self._cells:
+            camera = self._cameras.get(item.frame.camera)
+            self._cells[key] = cells_of(camera.zones, item.letterbox) if camera else None
+        return self._cells[key]
 
     def _inner(self, item: Decoded) -> Inner | None:
         """What the heads see of a frame; by its number alone, so that a replay asks for the same frames."""
@@ -133,7 +159,10 @@ class DetectorStage:
                     found[index] = merge(found[index], closer)
         return found
 
-    def describe(self, item: Decoded, ref: FrameRef, found: Found) -> Detections:
+    def describe(
+        self, item: Decoded, ref: FrameRef, found: Found, health: PictureHealth | None = None,
+        surface: Surface | None = None,
+    ) -> Detections:  # fmt: skip
         """The message of one frame. Coordinates keep 5 digits: a hundredth of a pixel at 1000 px."""
         frame = item.frame
         rows = np.round(found.xyxy, 5).tolist()
@@ -155,6 +184,8 @@ class DetectorStage:
             model=self.backend.version,
             objects=objects,
             heads=list(found.heads),
+            health=health,
+            surface=surface,
             traceparent=frame.traceparent,
         )
 

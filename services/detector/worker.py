@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.detector import SERVICE
+from services.detector.health import HealthWatch
+from services.detector.memory.keeper import Memories
 from services.detector.source import release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import tell_versions
@@ -13,8 +15,10 @@ from shared.bus.base import Producer, Record
 from shared.deadletters import bury
 from shared.exceptions import PoisonMessageError, StoreError
 from shared.frames import Frame, frame_ref
+from shared.inspection import Confirmation
 from shared.messages import Detections
 from shared.settings import Settings
+from shared.site import Camera
 from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
@@ -46,8 +50,13 @@ class Worker:
         stage: decodes and infers; `swap` replaces it between two batches.
     """
 
-    def __init__(self, stage: DetectorStage, producer: Producer, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, stage: DetectorStage, producer: Producer, store: Store, settings: Settings, cameras: Sequence[Camera] = ()
+    ) -> None:
+        """The zones of `cameras` name the views that their health is judged by."""
         self.stage, self._producer, self._store, self._settings = stage, producer, store, settings
+        self._health = HealthWatch(cameras)
+        self._memories = Memories(store)
         self._store_down = False
         tell_versions("production", None, stage)
 
@@ -65,9 +74,19 @@ class Worker:
         release(old)
 
     def close(self) -> None:
-        """Release the model."""
+        """Keep what was learned of the roads, and release the model."""
+        self._memories.save()
         tell_versions("production", self.stage, None)
         self.stage.close()
+
+    def confirm(self, record: Record) -> None:
+        """Take a person's word on a lane; workers that do not own the camera have no memory of it."""
+        try:
+            said = Confirmation.from_bytes(record.value)
+        except PoisonMessageError as error:
+            bury(self._producer, SERVICE, record, error)
+            return
+        self._memories.confirm(said.camera, said.run, said.lane)
 
     def process(self, batch: Sequence[Record]) -> Done:
         """Decode, infer, publish and put into Redis."""
@@ -116,7 +135,11 @@ class Worker:
         refs = [frame_ref(record, item.frame.captured_at) for record, item in zip(records, decoded, strict=True)]
         metrics.BATCH_SIZE.observe(len(decoded))
         with metrics.INFERENCE_SECONDS.time():
-            return self.stage.detect(decoded, refs)
+            found = self.stage.infer(decoded)
+            return [
+                self.stage.describe(item, ref, one, self._health.see(item), self._memories.see(item, one, self.stage))
+                for item, ref, one in zip(decoded, refs, found, strict=True)
+            ]
 
     def _account(self, detections: Sequence[Detections]) -> None:
         now = time.time_ns()

@@ -1,5 +1,5 @@
-"""The analyzer crashes at any operation, again and again: incidents, alerts and lane statistics are those of the
-undisturbed run."""
+"""The analyzer crashes at any operation, again and again: incidents, alerts, lane statistics and turnarounds are those
+of the undisturbed run."""
 
 import random
 from collections import defaultdict
@@ -16,6 +16,7 @@ from shared.bus.memory import MemoryBus
 from shared.catalogue import CATALOGUE
 from shared.clock import NS
 from shared.messages import Detections, Incident, LaneStats
+from shared.turnaround import Turnaround
 from tests import roadlife
 from tests.crashing import CrashError, CrashingBus, Fuse
 
@@ -25,7 +26,8 @@ STREAMS = 6
 SEEDS = 200
 CHUNKS = 10
 Interval = tuple[str, str | None, str, int]
-Results = tuple[dict[tuple[str, int], bytes], dict[str, bytes], dict[Interval, bytes]]
+Revisions = dict[tuple[str, int], bytes]
+Results = tuple[Revisions, dict[str, bytes], dict[Interval, bytes], Revisions]
 
 
 class World:
@@ -76,8 +78,18 @@ def undisturbed(number: int) -> Results:
 
 
 def results(read: Callable[[str], list[Record]]) -> Results:
-    """Of all that was published on the topics: changes of incidents, events of alerts, intervals of lanes."""
-    return *told(read(topics.INCIDENTS)), intervals(read(topics.LANE_STATS))
+    """Of all that was published on the topics: changes of incidents, events of alerts, intervals of lanes, stays."""
+    return *told(read(topics.INCIDENTS)), intervals(read(topics.LANE_STATS)), stays(read(topics.TURNAROUNDS))
+
+
+def stays(records: list[Record]) -> Revisions:
+    """Turnarounds by id and revision."""
+    found: Revisions = {}
+    for record in records:
+        stay = Turnaround.from_bytes(record.value)
+        same = found.setdefault((stay.turnaround_id, stay.revision), record.value or b"")
+        assert same == record.value, "a repeated revision differs from the first"
+    return found
 
 
 def intervals(records: list[Record]) -> dict[Interval, bytes]:
@@ -90,10 +102,10 @@ def intervals(records: list[Record]) -> dict[Interval, bytes]:
     return found
 
 
-def told(records: list[Record]) -> tuple[dict[tuple[str, int], bytes], dict[str, bytes]]:
+def told(records: list[Record]) -> tuple[Revisions, dict[str, bytes]]:
     """Changes by id and revision, and events by id as the alerts service makes them of these messages."""
     book = AlertBook()
-    changes: dict[tuple[str, int], bytes] = {}
+    changes: Revisions = {}
     events: dict[str, bytes] = {}
     for record in records:
         incident = Incident.from_bytes(record.value)
@@ -106,7 +118,7 @@ def told(records: list[Record]) -> tuple[dict[tuple[str, int], bytes], dict[str,
     return changes, events
 
 
-def contiguous(changes: dict[tuple[str, int], bytes]) -> bool:
+def contiguous(changes: Revisions) -> bool:
     revisions = defaultdict(list)
     for incident, revision in sorted(changes):
         revisions[incident].append(revision)
@@ -122,6 +134,9 @@ def test_the_undisturbed_runs_have_incidents_of_every_type_and_state_that_spans_
     assert {item.start // NS for item in lanes} == {0, 10}
     assert sum(item.count for item in lanes) >= STREAMS
     assert any(item.occupancy for item in lanes)
+    apron = [Turnaround.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[3].values()]
+    assert {item.status for item in apron} == {"occupied", "vacated"}
+    assert len([item for item in apron if item.vehicles]) >= 2 * STREAMS
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -147,4 +162,5 @@ def test_crashes_at_any_operation_change_nothing(chunk: int) -> None:
         found = results(world.records)
         assert found == undisturbed(seed % STREAMS), f"seed {seed}"
         assert contiguous(found[0])
+        assert contiguous(found[3])
     assert crashes >= SEEDS // CHUNKS

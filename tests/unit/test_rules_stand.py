@@ -45,6 +45,26 @@ def test_in_block_and_off_block_with_their_times() -> None:
     assert moment.incident_id == over.incident_id != arrival.incident_id
 
 
+def test_an_aircraft_whose_track_breaks_as_it_is_pushed_back_has_left() -> None:
+    """The tracker gives it another id half way out of its place."""
+    whole = aircraft(off_block_s=100.0)
+
+    def broken(t: float) -> DetectedObject | None:
+        found = whole(t)
+        jumped = found is not None and t >= 103.0
+        return thing("airplane", (found.box[0] + 0.08), 0.7, width=0.16, height=0.2) if found and jumped else found
+
+    changes = turnaround(130, broken)
+    assert ("stand-vacated", "opened") in story(changes)
+
+
+def test_an_aircraft_that_passes_before_a_hidden_one_does_not_end_its_stay() -> None:
+    whole = aircraft()
+    hidden = lambda t: None if 40 <= t < 70 else whole(t)  # noqa: E731
+    passing = lambda t: thing("airplane", 0.25 + 0.08 * (t - 42), 0.9, 0.3, 0.3) if 42 <= t < 51 else None  # noqa: E731
+    assert story(turnaround(100, hidden, passing)) == [("stand-occupied", "opened")]
+
+
 def test_vehicles_and_people_that_hide_the_aircraft_do_not_end_its_stay() -> None:
     """Wholly hidden for two minutes; then a lorry covers its nose for one."""
     whole = aircraft()

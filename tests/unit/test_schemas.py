@@ -29,6 +29,7 @@ from shared.messages import (
 from shared.reference import all_metrics, filled_page, sample_names
 from shared.schemas import DOCS, generated, main, out_of_step, schemas
 from shared.site import Site
+from shared.turnaround import Milestone, Turnaround, VehicleVisit
 
 ROOT = DOCS.parent
 REF = FrameRef(topic="frames", partition=3, offset=41, captured_at=1_500_000_000)
@@ -118,6 +119,27 @@ MESSAGES = {
                 mean_speed_sizes_per_s=2.5,
             )
         ],
+    ),
+    "turnaround": Turnaround(
+        turnaround_id="0123456789abcdef0123",
+        revision=1,
+        site="a2-north",
+        camera="apron",
+        zone="stand-4",
+        label="airplane",
+        first_seen=60_000_000_000,
+        changed_at=90_000_000_000,
+        milestones=[Milestone(name="AIBT", at=60_000_000_000), Milestone(name="ACGT", at=80_000_000_000)],
+        vehicles=[
+            VehicleVisit(
+                incident_id="3210fedcba9876543210",
+                label="truck",
+                track_ids=[4],
+                first_seen=80_000_000_000,
+                arrived=80_000_000_000,
+            )
+        ],
+        vehicle_count=1,
     ),
     "dead-letter": DeadLetter(
         service="detector",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.detector.backends.base import Backend
+from services.detector.health import HealthWatch
 from services.detector.stage import DetectorStage
 from shared.clock import NS
 from shared.frames import Frame
@@ -99,12 +100,14 @@ def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detect
     cameras = scene.place.site(scene.id, FPS).cameras
     stages = [DetectorStage(look.backend, imgsz=imgsz, cameras=cameras) for look in looks]
     found: list[list[Detections]] = [[] for _ in looks]
+    watch = HealthWatch(cameras)
     for group in _groups(scene_frames(scene)):
         decoded = [stages[0].decode(frame) for frame in group]
         refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
+        health = [watch.see(item) for item in decoded]
         for look, stage, own in zip(looks, stages, found, strict=True):
             seen = stage.infer(decoded) if look.closer else stage.see(decoded)
-            own += [stage.describe(*row) for row in zip(decoded, refs, seen, strict=True)]
+            own += [stage.describe(*row) for row in zip(decoded, refs, seen, health, strict=True)]
     for stage in stages:
         stage.close()
     return found

@@ -37,7 +37,7 @@ def cast(scene: Scene, random: Random) -> None:
         _obstacles(scene, random)
     elif kind == "queue":
         for lane in range(scene.place.lanes):
-            _queue(scene, random, lane)
+            queue(scene, random, lane)
 
 
 def traffic(scene: Scene, random: Random) -> None:
@@ -64,7 +64,7 @@ def vehicle(scene: Scene, random: Random) -> tuple[Cutout, float]:
     return found[int(random.integers(len(found)))]
 
 
-def _distance(place: Place, metres: float, size: tuple[int, int], random: Random) -> tuple[float, float]:
+def distance(place: Place, metres: float, size: tuple[int, int], random: Random) -> tuple[float, float]:
     """Metres ahead for a height drawn from the class, inside the picture; and that height."""
     wanted = place.distance_for(float(random.uniform(*size)), metres)
     z = float(np.clip(wanted, place.nearest * 1.05, place.farthest * 0.97))
@@ -86,7 +86,7 @@ def _stopped(scene: Scene, random: Random) -> None:
     place, hides = scene.place, scene.seed % 3 == 2
     for _, lane, size in _two_lanes(scene, random)[: 1 if hides else 2]:
         cutout, metres = vehicle(scene, random)
-        z, _ = _distance(place, metres, size, random)
+        z, _ = distance(place, metres, size, random)
         z = max(z, place.nearest * 1.05 + _GAP) if hides else z
         arrive, pixels = float(random.uniform(7, 10)), _pixels(place, metres, z)
         actor = Actor(cutout, metres, brake(lane + 0.5, z, place, arrive, None))
@@ -125,7 +125,7 @@ def _covered(scene: Scene, far: Actor | None, near: Actor, time_s: float) -> flo
 def _pauses(scene: Scene, random: Random) -> None:
     for _, lane, size in _two_lanes(scene, random):
         cutout, metres = vehicle(scene, random)
-        z, _ = _distance(scene.place, metres, size, random)
+        z, _ = distance(scene.place, metres, size, random)
         stops = float(random.uniform(7, 10))
         scene.actors.append(Actor(cutout, metres, brake(lane + 0.5, z, scene.place, stops, stops + 5)))
         scene.closed[lane].append((stops - 4, stops + 14))
@@ -136,7 +136,7 @@ def _reversing(scene: Scene, random: Random) -> None:
     place = scene.place
     for _, lane, size in _two_lanes(scene, random):
         cutout, metres = vehicle(scene, random)
-        z = min(_distance(place, metres, size, random)[0], place.farthest - 20)
+        z = min(distance(place, metres, size, random)[0], place.farthest - 20)
         start = float(random.uniform(7, 10)) + 4.0
         scene.actors.append(Actor(cutout, metres, reverse(lane + 0.5, z, place, start - 4.0, start)))
         way = place.farthest - z
@@ -181,7 +181,7 @@ def _walkers(scene: Scene, random: Random) -> None:
         cutout, metres = choices[int(order[number % len(choices)])]
         if random.random() < 0.5:
             cutout = cutout.mirrored()
-        z, pixels = _distance(place, metres, SIZES[(scene.seed + number) % 4], random)
+        z, pixels = distance(place, metres, SIZES[(scene.seed + number) % 4], random)
         begin, right = 3.0 + 11.0 * number, bool(random.random() < 0.5)
         lane = place.lanes - 1 if right else 0
         edge, sign = (place.lanes, -1) if right else (0, 1)
@@ -203,7 +203,7 @@ def _birds(scene: Scene, random: Random) -> None:
     place, choices = scene.place, chosen(scene.split, "bird")
     for number in range(8):
         cutout, metres = choices[int(random.integers(len(choices)))]
-        z, _ = _distance(place, metres, SIZES[(scene.seed + number) % 4], random)
+        z, _ = distance(place, metres, SIZES[(scene.seed + number) % 4], random)
         begin, right = 3.0 + 11.0 * number, bool(random.random() < 0.5)
         if scene.split == "test":
             path = cross(z, begin, float(random.uniform(1.2, 3.5)), place.lanes, leftwards=right)
@@ -224,7 +224,7 @@ def _obstacles(scene: Scene, random: Random) -> None:
     known = [(ball(tuple(random.integers(30, 240, 3).tolist())), 0.6), *chosen(scene.split, "thing")]
     for number, lane in enumerate(random.permutation(scene.place.lanes)[:2].tolist()):
         cutout, metres = known[int(random.integers(len(known)))] if number == 0 else debris(random)
-        z, pixels = _distance(scene.place, metres, SIZES[(scene.seed + number) % 4], random)
+        z, pixels = distance(scene.place, metres, SIZES[(scene.seed + number) % 4], random)
         start = float(random.uniform(4, 8))
         scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
         row = f"{scene.kind}, {'a' if number == 0 else 'no'} class of the model"
@@ -232,7 +232,7 @@ def _obstacles(scene: Scene, random: Random) -> None:
         scene.closed[lane].append((start - 4, scene.seconds))
 
 
-def _queue(scene: Scene, random: Random, lane: int) -> None:
+def queue(scene: Scene, random: Random, lane: int) -> None:
     """Stop and go: the whole lane stands for 6 to 14 s, moves up 8 m in 3 s, and so on."""
     times, places, now, moved = [0.0], [0.0], 0.0, 0.0
     while now < scene.seconds:

@@ -29,7 +29,7 @@ def compose(split: str, kind: str, seed: int) -> Scene:
         scene = Scene(split, kind, seed, 36.0 if kind == "overhead-stop" else 24.0, parking(), View(), conditions)
         overhead.stage(scene, random)
         return scene
-    place, view = _place(split, random)
+    place, view = place_of(split, random)
     place = replace(place, plate=lit(place.plate, random))
     scene = Scene(split, kind, seed, 90.0 if kind in NEGATIVES else 36.0, place, view, conditions)
     cast(scene, random)
@@ -37,7 +37,7 @@ def compose(split: str, kind: str, seed: int) -> Scene:
     return scene
 
 
-def _place(split: str, random: np.random.Generator) -> tuple[Place, View]:
+def place_of(split: str, random: np.random.Generator) -> tuple[Place, View]:
     if random.random() < 0.5:
         view = View()
         if split == "test":

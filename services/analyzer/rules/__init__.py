@@ -2,6 +2,7 @@
 
 from services.analyzer.rules.animal_on_lane import AnimalOnLane
 from services.analyzer.rules.base import Rule, watches_for
+from services.analyzer.rules.camera_fault import CameraFault
 from services.analyzer.rules.congestion import Congestion
 from services.analyzer.rules.intrusion import Intrusion
 from services.analyzer.rules.obstacle_on_lane import ObstacleOnLane
@@ -21,6 +22,7 @@ RULES: tuple[type[Rule], ...] = (
     WrongWay,
     Congestion,
     SmokeOrFog,
+    CameraFault,
     PavementDamage,
     Intrusion,
     StandOccupied,

@@ -48,6 +48,9 @@ class Watch:
 Watches = Mapping[str, Watch]
 """By zone id."""
 
+# What a camera without zones has in their place, for the types that are about the camera itself.
+_WHOLE = Zone(id="picture", kind="restricted", polygon=[(0, 0), (1, 0), (1, 1), (0, 1)])
+
 
 class Rule(Protocol):
     """A state machine for one incident type on one camera."""
@@ -61,6 +64,10 @@ class Rule(Protocol):
 
     def close(self, scene: Scene) -> list[Incident]:
         """Close what is open, at the last frame of a time line (its tracks are not given); returns the changes."""
+
+    def hold(self, elapsed: int) -> None:
+        """In place of `step` on a frame that shows nothing (the camera is covered, moved, frozen): nothing opens, and
+        what is open waits `elapsed` ns longer for its next evidence."""
 
     def state(self) -> JsonValue:
         """All that further frames depend on, as plain JSON data: it survives `json.dumps` and `loads` unchanged
@@ -81,11 +88,12 @@ def watches_for(site: Site, camera: Camera, incident: str) -> dict[str, Watch]:
     longest default. Later rules win.
     """
     entry = CATALOGUE[incident]
-    watches = {zone.id: _default(entry, zone, site.timezone) for zone in camera.zones if zone.kind in entry.after_s}
+    zones = camera.zones or ([_WHOLE] if entry.without_zones else [])
+    watches = {zone.id: _default(entry, zone, site.timezone) for zone in zones if zone.kind in entry.after_s}
     for rule in site.rules:
         if rule.incident != incident or (rule.cameras is not None and camera.id not in rule.cameras):
             continue
-        for zone in camera.zones:
+        for zone in zones:
             named = rule.zones is not None and zone.id in rule.zones
             if not named and (rule.zones is not None or zone.id not in watches):
                 continue

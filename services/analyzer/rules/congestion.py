@@ -64,6 +64,10 @@ class Congestion:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (self._crowds, self._book.state()))

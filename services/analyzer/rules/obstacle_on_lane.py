@@ -1,11 +1,15 @@
-"""`obstacle-on-lane`: a thing of a known class that lies on a lane, runway or taxiway for 3 s."""
+"""`obstacle-on-lane`: a thing that lies on a lane, runway or taxiway for 3 s, with a name or without one."""
 
 from typing import ClassVar
 
-from services.analyzer.motion import box_area, coverage
+from pydantic import JsonValue
+
+from services.analyzer.incidents import Claim, OpenIncident
+from services.analyzer.motion import box_area, box_iou, coverage
 from services.analyzer.rules.base import Watches
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.scene import Scene, TrackView
+from services.analyzer.rules.unfamiliar import UnfamiliarThings
+from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES
 
 # Higher than for vehicles: the 80 classes hold many things that a patch of asphalt resembles for a moment.
@@ -15,6 +19,8 @@ _MAX_AREA = 0.15
 # A thing that lies this far inside the box of a vehicle or person is carried by it.
 _CARRIED = 0.5
 _CARRIERS = VEHICLES | PERSONS
+# A box and a region of patches of the same thing: either much of their union, or most of the smaller one.
+_SAME_UNION, _SAME_PART = 0.3, 0.5
 
 
 class ObstacleOnLane(RestingRule):
@@ -23,7 +29,26 @@ class ObstacleOnLane(RestingRule):
     incident: ClassVar[str] = "obstacle-on-lane"
 
     def __init__(self, site: str, watches: Watches) -> None:
-        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE)
+        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE, same_place=_same_place)
+        self._unfamiliar = UnfamiliarThings(watches)
+
+    def _claims(self, scene: Scene) -> list[Claim]:
+        """Things with a name, and regions where none of these is."""
+        named = super()._claims(scene)
+        boxes = [claim.track.box for claim in named if claim.opens]
+        regions = self._unfamiliar.claims(scene)
+        return named + [claim for claim in regions if not any(_same(claim.track.box, box) for box in boxes)]
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return [super().state(), self._unfamiliar.state()]
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        if not isinstance(value, list) or len(value) != 2:
+            raise ValueError("not a state of this rule")
+        super().restore(value[0])
+        self._unfamiliar.restore(value[1])
 
     def _concerns(self, track: TrackView, scene: Scene) -> bool:
         return box_area(track.box) <= _MAX_AREA and not any(
@@ -31,3 +56,12 @@ class ObstacleOnLane(RestingRule):
             for other in scene.tracks
             if other is not track
         )
+
+
+def _same(a: BoxTuple, b: BoxTuple) -> bool:
+    return box_iou(a, b) >= _SAME_UNION or max(coverage(a, b), coverage(b, a)) >= _SAME_PART
+
+
+def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:
+    """Where it lay when the incident opened, or lies now."""
+    return _same(item.box, claim.track.box) or _same(item.anchor, claim.track.box)

@@ -62,6 +62,10 @@ class PavementDamage:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         memories = {zone: memory.state() for zone, memory in self._memories.items()}

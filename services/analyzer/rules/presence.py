@@ -128,6 +128,10 @@ class PresenceRule:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def _see(self, track: TrackView, present: set[int], now: int) -> _Sighting:
         sighting = self._sightings.get(track.track_id)
         if sighting is None:

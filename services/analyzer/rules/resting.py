@@ -58,6 +58,10 @@ class RestingRule:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def _claims(self, scene: Scene) -> list[Claim]:
         resting = [track for track in scene.tracks if scene.captured_at - track.rest_since >= _HOLD_NS]
         return [claim for track in resting if (claim := self._claim(track, scene))]

@@ -55,6 +55,10 @@ class SmokeOrFog:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (self._smooth, self._since, self._last, self._book.state()))

@@ -17,7 +17,7 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.incidents import Claim, Hysteresis, OpenIncident
-from services.analyzer.motion import coverage
+from services.analyzer.motion import box_iou, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView
@@ -34,6 +34,9 @@ _VEHICLE = Hysteresis(elsewhere_ns=5 * NS, lost_ns=60 * NS)
 # An aircraft is at its place while this share of its box lies in the box of its in-block. What is left of it
 # beside a lorry does; after a quarter of its length it does not.
 _AT_PLACE = 0.75
+# A track that begins this much over what was last seen of the aircraft is the aircraft's: the tracker may lose it as it
+# is pushed back, and then nobody would see it leave. One that passes has begun elsewhere.
+_GOES_ON = 0.3
 
 
 class StandOccupied(RestingRule):
@@ -45,6 +48,16 @@ class StandOccupied(RestingRule):
         super().__init__(
             self.incident, site, watches, min_score=_MIN_SCORE, hysteresis=_AIRCRAFT, same_place=_same_zone
         )
+
+    def step(self, scene: Scene) -> list[Incident]:
+        """See `Rule.step`."""
+        return super().step(scene) + [
+            self._book.adopt(item, track.track_id, scene)
+            for track in scene.tracks
+            if track.velocity is None and track.label in AIRCRAFT and not self._book.follows(track.track_id)
+            for zone in self._watches
+            if (item := self._book.open_in(zone)) and box_iou(item.box, track.box) >= _GOES_ON
+        ]
 
     def _claims(self, scene: Scene) -> list[Claim]:
         return [claim for claim in super()._claims(scene) if claim.zone and self._at_place(claim)]
@@ -79,6 +92,10 @@ class StandVacated:
     def close(self, scene: Scene) -> list[Incident]:
         """Nothing: no departure was seen, and a moment is never open."""
         return []
+
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._occupied.hold(elapsed)
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""

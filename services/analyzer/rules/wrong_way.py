@@ -82,6 +82,10 @@ class WrongWay:
         """See `Rule.close`."""
         return self._book.close(scene)
 
+    def hold(self, elapsed: int) -> None:
+        """See `Rule.hold`."""
+        self._book.hold(elapsed)
+
     def state(self) -> JsonValue:
         """See `Rule.state`."""
         return plain(_STATE, (list(self._travels.items()), self._stands.state(), self._book.state()))

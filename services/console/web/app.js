@@ -4,6 +4,7 @@ import { openAlerts, pushAlert, showAlerts, tickAlerts } from "./alerts.js";
 import { isAnswer, showInspections, showInspectedLanes } from "./inspections.js";
 import { showLanes } from "./lanes.js";
 import { setProblem, showServices } from "./services.js";
+import { showStands } from "./stands.js";
 import { connect } from "./stream.js";
 import { clockTime, now, setServerTime } from "./time.js";
 import { disconnected, markAlerts, showCameras, showTracks, tick } from "./wall.js";
@@ -34,6 +35,7 @@ async function load() {
     showCameras(await (await get("/api/cameras")).json());
     const lanes = await (await get("/api/lanes")).json();
     showLanes(lanes);
+    showStands(await (await get("/api/stands")).json());
     showInspectedLanes(lanes);
     await loadInspections();
     const open = await (await get("/api/alerts?status=open&limit=500")).json();

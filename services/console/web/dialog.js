@@ -31,6 +31,7 @@ function fill(alert, withPicture) {
   const facts = [
     ["Status", alert.status], ["Severity", alert.severity], ["Zone", alert.zone],
     ["Object", `${alert.label}, score ${Math.round(alert.score * 100)}%`],
+    ...(alert.detail ? [["Detail", alert.detail]] : []),
     ["Tracks", alert.track_ids.join(", ") || "none"],
     ["Began", `${utc(alert.started_at)}, ${ago(alert.started_at)}`],
     ["Detected", `${utc(alert.detected_at)}, ${ago(alert.detected_at)}`],

@@ -20,7 +20,8 @@ from shared.messages import Alert, Evidence, LaneClass, LaneStats, TrackedObject
 from shared.settings import Settings
 from shared.site import Camera, Ground, Site, Zone
 from shared.store import Store
-from shared.topics import ALERTS, FRAMES, LANE_STATS, TRACKS
+from shared.topics import ALERTS, FRAMES, LANE_STATS, TRACKS, TURNAROUNDS
+from shared.turnaround import Turnaround
 
 T = TypeVar("T")
 
@@ -123,6 +124,13 @@ class Flow:
         """Intervals of lanes, as the analyzer sends them."""
         for item in stats:
             self._producer.send(LANE_STATS, item.to_bytes(), key=item.camera, timestamp_ms=item.start // 1_000_000)
+        self._producer.flush()
+
+    def stays(self, *stays: Turnaround) -> None:
+        """Revisions of turnarounds, as the analyzer sends them."""
+        for item in stays:
+            at = item.changed_at // 1_000_000
+            self._producer.send(TURNAROUNDS, item.to_bytes(), key=item.camera, timestamp_ms=at)
         self._producer.flush()
 
     def raw(self, topic: str, value: bytes | None) -> None:

@@ -1,0 +1,82 @@
+"""Things that the detector has no name for: the regions of the memory of the empty road, as claims of an obstacle."""
+
+import numpy as np
+from pydantic import JsonValue, TypeAdapter
+
+from services.analyzer.incidents import Claim
+from services.analyzer.motion import box_area, coverage
+from services.analyzer.rules.base import Watch, Watches
+from services.analyzer.scene import BoxTuple, Scene, part_of_picture
+from services.analyzer.state import plain
+from shared.catalogue import ANIMALS, PERSONS, VEHICLES
+from shared.clock import NS
+from shared.geometry import inside_polygon
+
+LABEL = "unknown object"
+# A region of more than this share of the picture is the light, not a thing.
+_MAX_AREA = 0.15
+# What has a name belongs to the rules for it, also for as long as traffic hides it.
+_NAMED = VEHICLES | PERSONS | ANIMALS
+_OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
+# But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
+_SEEN, _LATEST_NS = 0.4, 15 * NS
+_AT_REST_NS = NS // 2
+_MOST = 256
+
+_STATE: TypeAdapter[list[tuple[BoxTuple, int]]] = TypeAdapter(list[tuple[BoxTuple, int]])
+
+
+class UnfamiliarThings:
+    """Turns regions into claims, but for those where a vehicle, person or animal is or was a moment ago."""
+
+    def __init__(self, watches: Watches) -> None:
+        self._watches = watches
+        self._named: list[tuple[BoxTuple, int]] = []
+        self._here: list[BoxTuple] = []
+
+    def claims(self, scene: Scene) -> list[Claim]:
+        """The claims of this frame; none on frames on which the memory was not asked."""
+        self._remember(scene)
+        if scene.surface is None:
+            return []
+        found = []
+        for region in scene.surface.regions:
+            watch = self._watch(region.box)
+            if watch is None or box_area(region.box) > _MAX_AREA or self._has_name(region.box):
+                continue
+            lasted = scene.captured_at - region.since >= watch.after_ns
+            opens = lasted and watch.may_open(scene.captured_at)
+            view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
+            found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
+        return found
+
+    def state(self) -> JsonValue:
+        """See `Rule.state`."""
+        return plain(_STATE, self._named)
+
+    def restore(self, value: JsonValue) -> None:
+        """See `Rule.restore`."""
+        self._named = _STATE.validate_python(value)
+
+    def _remember(self, scene: Scene) -> None:
+        now = scene.captured_at
+        named = [
+            track
+            for track in scene.tracks
+            if track.label in _NAMED and (now - track.rest_since < _LATEST_NS or track.rest_seen >= _SEEN)
+        ]
+        kept = [item for item in self._named if now - item[1] <= _REMEMBERED_NS]
+        kept = [item for item in kept if not any(coverage(item[0], track.box) >= _OVERLAP for track in named)]
+        # What drives by is in the way for this frame only.
+        self._named = [*kept, *((t.box, now) for t in named if now - t.rest_since >= _AT_REST_NS)][-_MOST:]
+        self._here = [track.box for track in named]
+
+    def _has_name(self, box: BoxTuple) -> bool:
+        return any(coverage(box, other) >= _OVERLAP for other in (*self._here, *(item[0] for item in self._named)))
+
+    def _watch(self, box: BoxTuple) -> Watch | None:
+        middle = np.array([[(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]])
+        for watch in self._watches.values():
+            if watch.concerns(LABEL) and inside_polygon(middle, np.array(watch.zone.polygon))[0]:
+                return watch
+        return None

@@ -1,0 +1,43 @@
+"""The health of every camera that this worker sees."""
+
+import hashlib
+from collections.abc import Sequence
+
+from services.detector.health.meter import HealthMeter
+from services.detector.stage import Decoded
+from shared.condition import PictureHealth
+from shared.site import Camera
+
+# Runs of all cameras that are followed at a time; the one that was quiet longest is forgotten beyond that.
+_RUNS = 256
+
+
+class HealthWatch:
+    """Keeps a `HealthMeter` per camera and run. Frames of one camera come in order of capture.
+
+    Example:
+        >>> watch = HealthWatch(site.cameras)                              # doctest: +SKIP
+        >>> detections = stage.describe(item, ref, found, watch.see(item)) # doctest: +SKIP
+    """
+
+    def __init__(self, cameras: Sequence[Camera] = ()) -> None:
+        """The zones of `cameras` name their reference views."""
+        self._views = {camera.id: view_of(camera) for camera in cameras}
+        self._meters: dict[tuple[str, str | None], HealthMeter] = {}
+
+    def see(self, decoded: Decoded) -> PictureHealth | None:
+        """The picture's condition; None where this frame is not measured."""
+        frame, box = decoded.frame, decoded.letterbox
+        key = frame.camera, frame.run
+        meter = self._meters.pop(key, None) or HealthMeter(self._views.get(frame.camera, ""))
+        self._meters[key] = meter  # at the end: dicts keep the order, so the first is the longest quiet
+        if len(self._meters) > _RUNS:
+            del self._meters[next(iter(self._meters))]
+        inner = decoded.picture[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width]
+        return meter.step(inner, frame.captured_at)
+
+
+def view_of(camera: Camera) -> str:
+    """Names the view that a camera's zones were drawn on."""
+    zones = "\n".join(zone.model_dump_json(include={"id", "polygon"}) for zone in camera.zones)
+    return hashlib.sha256(zones.encode()).hexdigest()[:16]

@@ -1,0 +1,92 @@
+"""Which patches of the feature maps lie on a camera's lanes, runways and taxiways."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.letterbox import Letterbox
+from shared.catalogue import ZoneKind
+from shared.geometry import inside_polygon
+from shared.site import Zone
+
+# The kinds of zones on which nothing may lie.
+KINDS: frozenset[ZoneKind] = frozenset({"lane", "runway", "taxiway"})
+# Pixels of the model's input per patch: the finest layer that the memory looks at has this stride.
+STRIDE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The patches that a camera's memory knows; K of them.
+
+    Attributes:
+        shape: (rows, columns) of the whole grid.
+        index: (K,) of each patch in the grid, row by row.
+        centres: (K, 2) their middles, 0..1 of the picture.
+        size: width and height of a patch, 0..1 of the picture.
+        zones: ids of the zones.
+        member: (zones, K) whether a patch's middle lies in a zone.
+    """
+
+    shape: tuple[int, int]
+    index: NDArray[np.int64]
+    centres: NDArray[np.float64]
+    size: tuple[float, float]
+    zones: tuple[str, ...]
+    member: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def digest(self) -> str:
+        """Names the patches: a memory of others is of no use."""
+        text = f"{self.shape} {self.zones}".encode()
+        return hashlib.sha256(text + self.index.tobytes() + self.member.tobytes()).hexdigest()[:16]
+
+    def grid(self, values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(K,) as (rows, columns); False elsewhere."""
+        whole = np.zeros(self.shape[0] * self.shape[1], np.bool_)
+        whole[self.index] = values
+        return whole.reshape(self.shape)
+
+    def under(self, boxes: NDArray[np.float64], grow: float = 0.0) -> NDArray[np.bool_]:
+        """(K,) the patches whose middle lies in one of the (N, 4) boxes, each larger by `grow` of its sides all
+        around."""
+        if not len(boxes):
+            return np.zeros(len(self), np.bool_)
+        x1, y1, x2, y2 = boxes.T
+        beside, above = (x2 - x1) * grow, (y2 - y1) * grow
+        x, y = self.centres[:, :1], self.centres[:, 1:]
+        inside = (x >= x1 - beside) & (x <= x2 + beside) & (y >= y1 - above) & (y <= y2 + above)
+        found: NDArray[np.bool_] = inside.any(axis=1)
+        return found
+
+
+def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:
+    """The patches on the zones of a camera; None when it has none to remember."""
+    watched = [zone for zone in zones if zone.kind in KINDS]
+    rows, columns = letterbox.height // STRIDE, letterbox.width // STRIDE
+    y, x = np.mgrid[0:rows, 0:columns]
+    pixels = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * STRIDE
+    centres = (pixels - (letterbox.left, letterbox.top)) / (letterbox.inner_width, letterbox.inner_height)
+    # A patch that the padding touches looks at both.
+    inner = ((centres > 0) & (centres < 1)).all(axis=1)
+    member = np.array([inside_polygon(centres, np.array(zone.polygon)) & inner for zone in watched], np.bool_)
+    if not member.any():
+        return None
+    index = np.flatnonzero(member.any(axis=0))
+    return Cells(
+        shape=(rows, columns),
+        index=index,
+        centres=centres[index],
+        size=(STRIDE / letterbox.inner_width, STRIDE / letterbox.inner_height),
+        zones=tuple(zone.id for zone in watched),
+        member=member[:, index],
+    )

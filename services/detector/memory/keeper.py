@@ -1,0 +1,145 @@
+"""The memories of all cameras that this worker sees, and their snapshots in the store.
+
+A partition of frames has one worker at a time, so a camera's frames come here in order until its partition moves on;
+who takes over loads the snapshot. Losing it costs learning anew, never a wrong answer: then nothing is known.
+"""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from services.detector.found import Found
+from services.detector.memory.cells import Cells
+from services.detector.memory.road import EmptyRoad
+from services.detector.memory.watch import Boxes, RoadWatch
+from services.detector.stage import Decoded, DetectorStage
+from shared.catalogue import AIRCRAFT, ROAD_VEHICLES
+from shared.clock import NS, to_ns
+from shared.exceptions import StoreError
+from shared.store import Store
+from shared.surface import Surface
+from shared.telemetry.logs import logger
+
+# Runs and cameras that are remembered at a time, some 10 MB each; a replay ends without saying so, and the longest
+# quiet goes first.
+_MOST = 256
+# A camera that was away for longer may have been with another worker: its snapshot is looked for again.
+_AWAY_NS = 30 * NS
+_DRIVES = ROAD_VEHICLES | AIRCRAFT
+
+Key = tuple[str, str | None]
+
+
+class Memories:
+    """One memory per camera and run.
+
+    Args:
+        store: None: nothing is kept, as for a run over files. Replays are never kept.
+        every_s: seconds between two snapshots, of the frames' time.
+    """
+
+    def __init__(self, store: Store | None = None, every_s: float = 60.0) -> None:
+        self._store, self._every = store, to_ns(every_s)
+        self._model = ""
+        self._watches: dict[Key, RoadWatch] = {}
+        self._seen: dict[Key, int] = {}
+        self._saved: dict[Key, int] = {}
+
+    def see(self, item: Decoded, found: Found, stage: DetectorStage) -> Surface | None:
+        """Take a frame, in the order of capture; an answer where the stage has described its road."""
+        if not stage.remembers or (cells := stage.cells(item)) is None:
+            return None
+        if stage.backend.version != self._model:  # looks of another network cannot be compared
+            self._watches.clear()
+            self._model = stage.backend.version
+        at, key = item.frame.captured_at, (item.frame.camera, item.frame.run)
+        watch = self._watch(key, cells, at)
+        self._seen[key] = at
+        drives = np.array([label in _DRIVES for label in stage.backend.labels], np.bool_)
+        boxes = Boxes(found.xyxy, found.scores, drives[found.classes]).things()
+        watch.follow(boxes)
+        if found.road is None:
+            return None
+        surface = watch.read(found.road, boxes, at)
+        if at - self._saved.setdefault(key, at) >= self._every:
+            self._save(key, watch, at)
+        return surface
+
+    def confirm(self, camera: str, run: str | None, zone: str) -> None:
+        """A person has looked: nothing is on this zone now. What looks familiar there counts as proven."""
+        watch = self._watches.get((camera, run))
+        if watch is not None:
+            watch.confirm(zone)
+
+    def save(self) -> None:
+        """Keep what was learned: the worker stops."""
+        for key, watch in self._watches.items():
+            self._save(key, watch, self._seen[key])
+
+    def _watch(self, key: Key, cells: Cells, at: int) -> RoadWatch:
+        last = self._seen.pop(key, None)
+        watch = self._watches.get(key)
+        if watch is not None and watch.cells is cells and last is not None and 0 <= at - last <= _AWAY_NS:
+            return watch
+        same = watch if watch is not None and watch.cells is cells and last is not None and at >= last else None
+        loaded = self._load(key, cells)
+        # One's own is as good as the snapshot unless another worker has gone on with it.
+        if loaded is not None and (same is None or last is None or loaded[1] > last):
+            same = loaded[0]
+        self._watches[key] = same or RoadWatch(cells)
+        while len(self._watches) > _MOST:
+            oldest = next((other for other in self._seen if other in self._watches), key)
+            for part in (self._watches, self._seen, self._saved):
+                part.pop(oldest, None)
+        return self._watches[key]
+
+    def _save(self, key: Key, watch: RoadWatch, at: int) -> None:
+        if self._store is None or key[1] is not None or watch.road is None:
+            return
+        self._saved[key] = at
+        try:
+            self._store.put_memory(key[0], pack(watch, watch.road, self._model, at))
+        except StoreError as error:
+            logger("detector").warning("memory of the road not stored", camera=key[0], error=str(error))
+
+    def _load(self, key: Key, cells: Cells) -> tuple[RoadWatch, int] | None:
+        if self._store is None or key[1] is not None:
+            return None
+        try:
+            value = self._store.memory(key[0])
+            return unpack(value, cells, self._model) if value else None
+        except (StoreError, ValueError) as error:
+            logger("detector").warning("memory of the road begins anew", camera=key[0], reason=str(error))
+            return None
+
+
+def pack(watch: RoadWatch, road: EmptyRoad, model: str, at: int) -> bytes:
+    """A snapshot: the road's looks, what was proven, and what it belongs to."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("about.json", json.dumps({"model": model, "cells": watch.cells.digest, "at": at}))
+        archive.writestr("passes", watch.passes.astype("<i8").tobytes())
+        archive.writestr("road.npz", road.to_bytes())
+    return buffer.getvalue()
+
+
+def unpack(value: bytes, cells: Cells, model: str) -> tuple[RoadWatch, int]:
+    """From `pack`: the watch, and the capture time of its last frame (UTC ns).
+
+    Raises:
+        ValueError: no snapshot, or one of another model or other zones.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(value)) as archive:
+            about = json.loads(archive.read("about.json"))
+            passes = np.frombuffer(archive.read("passes"), "<i8").astype(np.int64)
+            road = archive.read("road.npz")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"not a snapshot: {error}") from None
+    if (about["model"], about["cells"]) != (model, cells.digest):
+        raise ValueError("it is of another model or other zones")
+    if passes.shape != (len(cells),):
+        raise ValueError("its patches are not those of the zones")
+    return RoadWatch(cells, EmptyRoad.from_bytes(road, len(cells)), passes), int(about["at"])

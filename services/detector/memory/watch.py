@@ -1,0 +1,186 @@
+"""From frame to frame: which patches have looked unfamiliar for a while, and which can be spoken for at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from services.detector.memory.cells import Cells
+from services.detector.memory.road import EmptyRoad, Floats, Mask
+from shared.clock import NS
+from shared.geometry import area
+from shared.surface import Surface, Unfamiliar, ZoneSurface
+
+# A passing vehicle makes every patch unfamiliar for a moment; what stays is so in all but one of these readings.
+READINGS, _OPEN = 6, 5
+# Readings that lie farther apart than this are no sequence any more.
+_GAP_NS = 5 * NS
+# A patch is learned every 2 s while little is known, and every 10 s later on.
+_LEARN_NS, _REFRESH_NS = 2 * NS, 10 * NS
+# Only what looks clearly familiar is learned, and nothing beside what does not: a thing at rest is never absorbed.
+_FAMILIAR = 0.6
+# A box hides patches, and those beside it that its shadow reaches: from learning at any score, from judging only where
+# it is sure of its object: then that has a name, and the rules for it.
+_GROW, _SURE = 0.25, 0.3
+# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector.
+_SCENERY = 0.5
+# More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
+_CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
+# One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
+_ALONE, _SPREADS = 1.5, 0.8
+# A vehicle proves the road below the lower part of its box, and beside it as far as a car's door opens: nobody drives
+# that close past a thing.
+_FOOT, _ARM = 0.4, 0.4
+# Vehicles must have driven over a patch so often before it counts as proven: one could pass over a flat thing.
+_PASSES = 2
+_EIGHT = np.ones((3, 3), np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The detector's boxes on one frame.
+
+    Attributes:
+        xyxy: (N, 4) 0..1 of the picture.
+        scores: (N,) 0..1.
+        drives: (N,) whether it is a vehicle.
+    """
+
+    xyxy: NDArray[np.float64]
+    scores: Floats
+    drives: Mask
+
+    def things(self) -> "Boxes":
+        """Without those that are the scenery itself."""
+        keep = area(self.xyxy) <= _SCENERY
+        return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep])
+
+
+class RoadWatch:
+    """The memory of one camera's road, with the last seconds."""
+
+    def __init__(self, cells: Cells, road: EmptyRoad | None = None, passes: NDArray[np.int64] | None = None) -> None:
+        self.cells, self._road = cells, road
+        count = len(cells)
+        self.passes = np.zeros(count, np.int64) if passes is None else passes
+        self._driven = np.zeros(count, np.bool_)
+        self._began = np.zeros(count, np.int64)
+        self._readings: list[tuple[int, Floats]] = []
+        self._learned_at: int | None = None
+        self._changed_since: int | None = None
+
+    @property
+    def road(self) -> EmptyRoad | None:
+        """None before the first frame."""
+        return self._road
+
+    def follow(self, boxes: Boxes) -> None:
+        """Take the boxes of a frame, also of one that is not read: where vehicles drive, nothing lies."""
+        low = boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)].copy()
+        # The part of a vehicle's picture that covers the road it drives on, not the road behind it.
+        low[:, 1] = low[:, 3] - _FOOT * (low[:, 3] - low[:, 1])
+        wide = _ARM * (low[:, 2] - low[:, 0])
+        low += np.stack([-wide, np.zeros_like(wide), wide, np.zeros_like(wide)], axis=1)
+        driven = self.cells.under(low)
+        known = driven if self._road is None else driven & self._road.known
+        self.passes[known & ~self._driven] += 1
+        self._driven = driven
+
+    def confirm(self, zone: str) -> None:
+        """A person says that nothing is on a zone: the patches that are known and not unfamiliar now are proven."""
+        if self._road is None or zone not in self.cells.zones:
+            return
+        member = self.cells.member[self.cells.zones.index(zone)]
+        self.passes[member & self._road.known & (self._began == 0)] += _PASSES
+
+    def read(self, now: Floats, boxes: Boxes, at: int) -> Surface:
+        """Take a frame's (K, D) descriptors; `at` is UTC ns and never runs back."""
+        if self._road is None:
+            self._road = EmptyRoad(len(self.cells), now.shape[1])
+        if self._readings and at - self._readings[-1][0] > _GAP_NS:
+            self._readings.clear()
+        distance = self._road.distance(now)
+        named = self.cells.under(boxes.xyxy[boxes.scores >= _SURE], _GROW)
+        self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
+        stays, hidden = self._stays()
+        limit = self._road.threshold
+        odd = self._road.known & ~hidden & (stays >= limit)
+        surface = self._tell(odd, hidden, stays / limit, at)
+        self._learn(now, boxes, distance, stays, odd, at)
+        return surface
+
+    def _stays(self) -> tuple[Floats, Mask]:
+        """The second least of the last distances of each patch, and where too few were open to say."""
+        held = np.array([values for _, values in self._readings])
+        few = np.isfinite(held).sum(axis=0) < _OPEN
+        if len(held) < 2:
+            return np.zeros(held.shape[1], np.float32), np.ones(held.shape[1], np.bool_)
+        least = np.sort(np.where(np.isnan(held), np.inf, held), axis=0)[1]
+        return np.where(few, np.float32(0), least).astype(np.float32), few
+
+    def _tell(self, odd: Mask, hidden: Mask, ratio: Floats, at: int) -> Surface:
+        assert self._road is not None
+        known = self._road.known
+        seen = known & ~hidden
+        if seen.sum() >= _FEW and odd.sum() > _CHANGED * seen.sum():
+            self._changed_since = self._changed_since or at
+            zones = self._zones(hidden)
+            if at - self._changed_since >= _CHANGED_NS:
+                self._forget()
+            return Surface(state="changed", zones=zones, regions=[])
+        self._changed_since = None
+        first = self._readings[0][0]
+        self._began = np.where(odd, np.where(self._began > 0, self._began, first), 0)
+        state = "watching" if known.mean() >= 0.5 else "learning"
+        regions = self._regions(odd, np.where(seen, ratio, 0.0)) if odd.any() else []
+        return Surface(state=state, zones=self._zones(hidden), regions=regions)
+
+    def _forget(self) -> None:
+        """The whole view looks otherwise for good: what was learned no longer holds, nor what was proven."""
+        assert self._road is not None
+        self._road = EmptyRoad(len(self.cells), self._road.dimensions)
+        self.passes[:] = 0
+        self._began[:] = 0
+        self._readings.clear()
+        self._learned_at = self._changed_since = None
+
+    def _zones(self, hidden: Mask) -> list[ZoneSurface]:
+        assert self._road is not None
+        proven = self._road.known & (self.passes >= _PASSES)
+        told = []
+        for zone, member in zip(self.cells.zones, self.cells.member, strict=True):
+            count = max(int(member.sum()), 1)
+            shares = [round(float((mask & member).sum()) / count, 4) for mask in (self._road.known, proven, hidden)]
+            told.append(ZoneSurface(zone=zone, known=shares[0], proven=shares[1], hidden=shares[2]))
+        return told
+
+    def _regions(self, odd: Mask, ratio: Floats) -> list[Unfamiliar]:
+        labels, _ = ndimage.label(self.cells.grid(odd | (ratio >= _SPREADS)), structure=_EIGHT)
+        label = labels.ravel()[self.cells.index]
+        found = []
+        for number in np.unique(label[odd]):
+            part = odd & (label == number)
+            strongest = float(ratio[part].max())
+            if part.sum() == 1 and strongest < _ALONE:
+                continue
+            middle, (width, height) = self.cells.centres[part], self.cells.size
+            low, high = middle.min(axis=0), middle.max(axis=0)
+            box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
+            x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
+            score = round(min(0.5 * strongest, 1.0), 4)
+            found.append(Unfamiliar(box=(x1, y1, x2, y2), score=score, since=int(self._began[part].min())))
+        return sorted(found, key=lambda item: item.box)
+
+    def _learn(self, now: Floats, boxes: Boxes, distance: Floats, stays: Floats, odd: Mask, at: int) -> None:
+        road = self._road
+        if road is None or self._changed_since is not None:
+            return
+        every = _REFRESH_NS if road.known.mean() >= 0.9 else _LEARN_NS
+        if self._learned_at is not None and 0 <= at - self._learned_at < every:
+            return
+        self._learned_at = at
+        near = ndimage.binary_dilation(self.cells.grid(odd), structure=_EIGHT).ravel()[self.cells.index]
+        limit = _FAMILIAR * road.threshold
+        familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
+        road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW), at)

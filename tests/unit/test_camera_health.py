@@ -1,0 +1,114 @@
+"""The condition of pictures: each fault is told within its time, and nothing harmless is."""
+
+import json
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+import pytest
+
+from services.detector.health import HealthMeter
+from shared.clock import NS
+from shared.condition import PictureHealth
+from training.faults.camera import CASES, Case, Picture, staged
+
+FPS = 5
+# Seconds from the fault's begin; docs/camera-health.md.
+WITHIN = {"frozen": 7, "black": 4, "overexposed": 6, "blurred": 11, "covered": 15, "moved": 5}
+
+
+def road(seconds: float, seed: int = 0, noise: float = 3.0) -> list[Picture]:
+    """A textured place with edges, over which bright boxes drive, as a noisy camera sees it."""
+    random = np.random.default_rng(seed)
+    plate = cv2.GaussianBlur(random.normal(110, 60, (360, 640, 3)).astype(np.float32), (0, 0), 3)
+    for x in range(60, 640, 90):
+        cv2.line(plate, (x, 359), (320 + (x - 320) // 4, 90), (225, 225, 220), 3)
+    for x, y, w, h in random.integers((0, 0, 20, 20), (600, 320, 90, 70), (30, 4)).tolist():
+        cv2.rectangle(plate, (x, y), (x + w, y + h), random.uniform(30, 220, 3).tolist(), -1)
+    pictures = []
+    for index in range(round(seconds * FPS)):
+        picture = plate.copy()
+        y = index * 17 % 420 - 60
+        cv2.rectangle(picture, (250, y), (330, y + 60), (200, 40, 40), -1)
+        grain = np.random.default_rng([seed, index]).standard_normal(picture.shape, np.float32) * noise
+        pictures.append(np.clip(picture + grain, 0, 255).astype(np.uint8))
+    return pictures
+
+
+def watch(pictures: Iterable[Picture], meter: HealthMeter | None = None, start: int = 0) -> list[PictureHealth | None]:
+    meter = meter or HealthMeter()
+    return [meter.step(picture, (start + index) * NS // FPS) for index, picture in enumerate(pictures)]
+
+
+def told(results: Iterable[PictureHealth | None]) -> dict[str, float]:
+    """Seconds at which each kind was first told."""
+    first: dict[str, float] = {}
+    for index, health in enumerate(results):
+        for fault in health.faults if health else ():
+            first.setdefault(fault.kind, index / FPS)
+    return first
+
+
+@pytest.fixture(scope="module")
+def good() -> list[Picture]:
+    return road(34)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.kind], ids=lambda case: case.name)
+def test_each_fault_is_told_within_its_time_and_ends_after_it(case: Case, good: list[Picture]) -> None:
+    pictures = good + good[:75]
+    results = watch(staged(pictures, case, FPS, 15, 34, 1))
+    first = told(results)
+    assert case.kind is not None
+    assert 15 <= first[case.kind] <= 15 + WITHIN[case.kind]
+    assert min(first.values()) >= 15
+    last = [health for health in results if health][-1]
+    assert case.kind not in {fault.kind for fault in last.faults}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.kind], ids=lambda case: case.name)
+def test_what_is_harmless_is_not_told(case: Case, good: list[Picture]) -> None:
+    assert told(watch(staged(good, case, FPS, 12, 34, 1))) == {}
+
+
+def test_a_hand_held_camera_is_told_without_any_reference() -> None:
+    (case,) = (case for case in CASES if case.name == "moved, hand-held")
+    meter = HealthMeter()
+    first = told(watch(staged(road(12), case, FPS, 0, 12, 1), meter))
+    assert list(first) == ["moved"]
+    assert first["moved"] <= 6
+    assert meter.state() is None
+
+
+def test_a_restored_meter_goes_on_as_if_it_had_been_the_first(good: list[Picture]) -> None:
+    (case,) = (case for case in CASES if case.name == "moved by 8 %")
+    pictures = list(staged(good, case, FPS, 15, 34, 1))
+    meter, again = HealthMeter("zones"), HealthMeter("zones")
+    watch(pictures[:110], meter)
+    state = json.loads(json.dumps(meter.state()))
+    assert len(json.dumps(state)) < 80_000
+    assert again.restore(state)
+    one, two = watch(pictures[110:], meter, 110), watch(pictures[110:], again, 110)
+    kinds = [[{f.kind for f in health.faults} for health in row if health] for row in (one, two)]
+    assert kinds[0][-1] == kinds[1][-1] == {"moved"}
+
+
+def test_a_state_of_other_zones_is_not_taken_over_and_a_broken_one_is_refused(good: list[Picture]) -> None:
+    meter = HealthMeter("zones")
+    watch(good[:75], meter)
+    state = meter.state()
+    assert isinstance(state, dict)
+    assert not HealthMeter("other zones").restore(state)
+    with pytest.raises(ValueError, match="reference view"):
+        HealthMeter("zones").restore({**state, "reference": "AAAA"})
+
+
+def test_the_same_pictures_give_the_same_answers(good: list[Picture]) -> None:
+    assert watch(good[:80]) == watch(good[:80])
+
+
+def test_late_pictures_are_not_measured_and_a_clock_set_back_begins_a_new_time(good: list[Picture]) -> None:
+    meter = HealthMeter()
+    watch(good[:60], meter)
+    assert meter.step(good[60], 11 * NS) is None
+    assert meter.step(good[61], 2 * NS) is not None

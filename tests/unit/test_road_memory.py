@@ -1,0 +1,164 @@
+"""The memory of the empty road on made descriptors: what it learns, what it tells, what it never absorbs."""
+
+import numpy as np
+import pytest
+
+from services.detector.letterbox import Letterbox
+from services.detector.memory.cells import Cells, cells_of
+from services.detector.memory.keeper import pack, unpack
+from services.detector.memory.watch import Boxes, RoadWatch
+from shared.clock import NS
+from shared.site import Zone
+from shared.surface import Surface
+
+EVERY = 2 * NS // 5
+LANE = Zone(id="lane", kind="lane", polygon=[(0.3, 0.2), (0.7, 0.2), (0.7, 0.9), (0.3, 0.9)])
+NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_))
+
+
+class Road:
+    """Descriptors of unit length with noise; `light` turns all of them, a thing replaces those below its box."""
+
+    def __init__(self, seed: int = 1) -> None:
+        cells = cells_of([LANE], Letterbox.fit(1280, 720, 640))
+        assert cells is not None
+        self.cells: Cells = cells
+        self.watch = RoadWatch(cells)
+        self.now = 0
+        self._random = np.random.default_rng(seed)
+        self._base = self._unit(self._random.standard_normal((len(cells), 96)))
+        self._thing = self._unit(self._random.standard_normal((len(cells), 96)))
+        self._lit = self._unit(self._random.standard_normal((len(cells), 96)))
+
+    @staticmethod
+    def _unit(values: np.ndarray) -> np.ndarray:
+        return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+    def show(
+        self, seconds: float, thing: tuple[float, ...] | None = None, boxes: Boxes = NO_BOXES, light: float = 0.0
+    ) -> list[Surface]:
+        told = []
+        for _ in range(round(seconds * NS / EVERY)):
+            look = self._base + 0.03 * self._random.standard_normal(self._base.shape) + light * self._lit
+            if thing is not None:
+                hit = self.cells.under(np.array([thing]))
+                look[hit] = self._thing[hit]
+            self.watch.follow(boxes)
+            told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now))
+            self.now += EVERY
+        return told
+
+
+def box(*xyxy: float, score: float = 0.8, drives: bool = False) -> Boxes:
+    return Boxes(np.array([xyxy]), np.array([score], np.float32), np.array([drives]))
+
+
+THING = (0.45, 0.5, 0.5, 0.56)
+
+
+def test_a_minute_is_enough_and_an_empty_road_is_familiar() -> None:
+    road = Road()
+    first = road.show(10)
+    assert first[-1].state == "learning"
+    assert first[-1].zones[0].known == 0
+    told = road.show(50)
+    assert told[-1].state == "watching"
+    assert told[-1].zones[0].known == 1
+    assert not any(surface.regions for surface in [*told, *road.show(60)])
+
+
+def test_a_thing_without_a_name_is_told_within_three_seconds_at_its_place() -> None:
+    road = Road()
+    road.show(60)
+    began = road.now
+    told = road.show(20, THING)
+    first = next(index for index, surface in enumerate(told) if surface.regions)
+    assert first * EVERY <= 3 * NS
+    (region,) = told[-1].regions
+    assert region.score > 0.5
+    assert abs(region.since - began) <= EVERY
+    x1, y1, x2, y2 = region.box
+    assert x1 <= 0.46
+    assert x2 >= 0.49
+    assert y1 <= 0.51
+    assert y2 >= 0.55
+
+
+def test_a_thing_at_rest_is_never_absorbed() -> None:
+    road = Road()
+    road.show(60)
+    assert all(surface.regions for surface in road.show(150, THING)[10:])
+    assert not any(surface.regions for surface in road.show(10)[6:])
+
+
+def test_what_passes_is_not_told() -> None:
+    road = Road()
+    road.show(60)
+    told = []
+    for _ in range(20):
+        told += road.show(0.8, THING) + road.show(2.0)
+    assert not any(surface.regions for surface in told)
+
+
+def test_what_has_a_name_is_not_told_and_not_learned() -> None:
+    road = Road()
+    named = box(*THING)
+    told = road.show(90, THING, named)
+    assert told[-1].zones[0].known < 1
+    assert not any(surface.regions for surface in told)
+
+
+def test_a_slow_change_of_light_is_followed() -> None:
+    road = Road()
+    road.show(60)
+    told = [surface for step in range(60) for surface in road.show(6, light=step / 60)]
+    assert not any(surface.regions for surface in told)
+    assert {surface.state for surface in told} == {"watching"}
+
+
+def test_a_sudden_change_of_everything_is_no_obstacle_and_is_learned_anew() -> None:
+    road = Road()
+    road.show(60, boxes=box(0.3, 0.2, 0.7, 0.9, drives=True))
+    road.show(60)
+    told = road.show(100, light=3.0)
+    assert not any(surface.regions for surface in told)
+    assert "changed" in {surface.state for surface in told}
+    assert told[-1].state == "watching"
+    assert told[-1].zones[0].proven == 0
+
+
+def test_only_what_vehicles_have_driven_over_counts_as_proven() -> None:
+    road = Road()
+    assert road.show(60)[-1].zones[0].proven == 0
+    for _ in range(2):
+        road.show(0.4, boxes=box(0.3, 0.0, 0.5, 0.9, drives=True))
+        road.show(2)
+    proven = road.show(2)[-1].zones[0].proven
+    assert 0.1 < proven < 0.5
+
+
+def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:
+    road = Road()
+    road.show(70)
+    assert road.watch.road is not None
+    value = pack(road.watch, road.watch.road, "model@1", road.now)
+    watch, at = unpack(value, road.cells, "model@1")
+    assert at == road.now
+    road.watch = watch
+    assert not any(surface.regions for surface in road.show(10))
+    assert road.show(4, THING)[-1].regions
+
+
+def test_a_snapshot_of_another_model_or_of_other_zones_is_refused() -> None:
+    road = Road()
+    road.show(4)
+    assert road.watch.road is not None
+    value = pack(road.watch, road.watch.road, "model@1", road.now)
+    with pytest.raises(ValueError, match="another model"):
+        unpack(value, road.cells, "model@2")
+    other = cells_of([LANE.model_copy(update={"id": "other"})], Letterbox.fit(1280, 720, 640))
+    assert other is not None
+    with pytest.raises(ValueError, match="another model or other zones"):
+        unpack(value, other, "model@1")
+    with pytest.raises(ValueError, match="not a snapshot"):
+        unpack(b"nonsense", road.cells, "model@1")

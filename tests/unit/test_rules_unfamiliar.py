@@ -1,0 +1,78 @@
+"""obstacle-on-lane by the memory of the empty road: what has no name."""
+
+import json
+from collections.abc import Sequence
+
+from services.analyzer.stage import CameraAnalyzer
+from shared.clock import NS, to_ns
+from shared.messages import Box, Incident
+from shared.surface import Surface, Unfamiliar
+from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, still
+
+PLACE: Box = (0.30, 0.50, 0.34, 0.56)
+
+
+def play(
+    start: float, end: float, lies: tuple[float, float], *movers: Mover, stage: CameraAnalyzer | None = None,
+    place: Box = PLACE, hidden: Sequence[tuple[float, float]] = (),
+) -> list[Incident]:  # fmt: skip
+    """A thing lies at `place` from `lies[0]` to `lies[1]` seconds; the memory tells of it 2 s later."""
+    stage = stage or analyzer()
+    changes: list[Incident] = []
+    for index in range(round(start * FPS), round(end * FPS)):
+        t = index / FPS
+        objects = [item for mover in movers if (item := mover(t)) is not None]
+        told = lies[0] + 2 <= t < lies[1] and not any(begin <= t < until for begin, until in hidden)
+        regions = [Unfamiliar(box=place, score=0.8, since=to_ns(lies[0]))] if told else []
+        surface = Surface(state="watching", zones=[], regions=regions) if index % 4 == 0 else None
+        changes += stage.step(frame(index, objects, t).model_copy(update={"surface": surface})).incidents
+    return changes
+
+
+def test_one_incident_from_when_it_lay_there_until_it_is_gone() -> None:
+    opened, closed = play(0, 60, (10, 30))
+    assert (opened.incident, opened.change, opened.zone) == ("obstacle-on-lane", "opened", "lane-1")
+    assert opened.label == "unknown object"
+    assert opened.started_at == 10 * NS
+    assert 13 * NS <= opened.detected_at <= 14 * NS
+    assert closed.change == "closed"
+    assert 29 * NS < (closed.ended_at or 0) <= 30 * NS
+
+
+def test_traffic_that_hides_it_neither_ends_nor_restarts_it() -> None:
+    changes = play(0, 60, (10, 60), hidden=[(20, 28), (40, 49)])
+    assert [change.change for change in changes] == ["opened"]
+
+
+def test_beside_the_lanes_or_as_large_as_the_picture_it_is_none() -> None:
+    assert play(0, 30, (5, 30), place=(0.85, 0.5, 0.9, 0.56)) == []
+    assert play(0, 30, (5, 30), place=(0.1, 0.1, 0.7, 0.9)) == []
+
+
+def test_a_stopped_vehicle_keeps_its_name() -> None:
+    changes = play(0, 40, (5, 40), still("car", 0.32, 0.56, start=5))
+    assert [(change.incident, change.change) for change in changes] == [("stopped-vehicle", "opened")]
+
+
+def test_a_thing_with_a_name_is_one_incident() -> None:
+    changes = play(0, 40, (5, 40), still("suitcase", 0.32, 0.56, start=5))
+    assert [(change.incident, change.change) for change in changes if change.change != "updated"] == [
+        ("obstacle-on-lane", "opened")
+    ]
+
+
+def test_a_name_that_is_hardly_ever_seen_does_not_hide_it_for_ever() -> None:
+    def flicker(t: float) -> object:
+        return still("car", 0.32, 0.56, start=5)(t) if round(t * FPS) % 70 == 0 else None
+
+    changes = play(0, 60, (5, 60), flicker)  # type: ignore[arg-type]
+    assert [(change.incident, change.change) for change in changes] == [("obstacle-on-lane", "opened")]
+
+
+def test_a_restart_in_the_middle_changes_nothing() -> None:
+    whole = play(0, 60, (10, 30))
+    first = analyzer()
+    changes = play(0, 20, (10, 30), stage=first)
+    second = analyzer()
+    assert second.restore(json.loads(json.dumps(first.state()))) == []
+    assert changes + play(20, 60, (10, 30), stage=second) == whole

@@ -1,0 +1,1 @@
+"""Faults that are put into good material on purpose, with known truth."""
