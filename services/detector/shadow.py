@@ -38,6 +38,8 @@ class Shadow:
         Raises:
             ModelError: no such file or version, or it cannot be loaded.
         """
+        # The roads are remembered by the model in production alone.
+        settings = settings.model_copy(update={"memory_every_s": 0.0})
         source = Source(settings, cameras, model=settings.shadow, heads="")
         self._producer, self._share, self._batches = producer, settings.shadow_share, 0
         self._windows: dict[tuple[str | None, str], Window] = {}

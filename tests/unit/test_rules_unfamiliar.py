@@ -34,7 +34,7 @@ def test_one_incident_from_when_it_lay_there_until_it_is_gone() -> None:
     assert (opened.incident, opened.change, opened.zone) == ("obstacle-on-lane", "opened", "lane-1")
     assert opened.label == "unknown object"
     assert opened.started_at == 10 * NS
-    assert 13 * NS <= opened.detected_at <= 14 * NS
+    assert 16 * NS <= opened.detected_at <= 17 * NS
     assert closed.change == "closed"
     assert 29 * NS < (closed.ended_at or 0) <= 30 * NS
 

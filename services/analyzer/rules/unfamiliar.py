@@ -21,6 +21,9 @@ _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
 # But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
 _SEEN, _LATEST_NS = 0.4, 15 * NS
 _AT_REST_NS = NS // 2
+# Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing that
+# the detector knows, at least so long.
+_LASTS_NS = 6 * NS
 _MOST = 256
 
 _STATE: TypeAdapter[list[tuple[BoxTuple, int]]] = TypeAdapter(list[tuple[BoxTuple, int]])
@@ -44,7 +47,7 @@ class UnfamiliarThings:
             watch = self._watch(region.box)
             if watch is None or box_area(region.box) > _MAX_AREA or self._has_name(region.box):
                 continue
-            lasted = scene.captured_at - region.since >= watch.after_ns
+            lasted = scene.captured_at - region.since >= max(watch.after_ns, _LASTS_NS)
             opens = lasted and watch.may_open(scene.captured_at)
             view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
             found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
