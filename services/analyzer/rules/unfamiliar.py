@@ -21,8 +21,8 @@ _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
 # But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
 _SEEN, _LATEST_NS = 0.4, 15 * NS
 _AT_REST_NS = NS // 2
-# Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing that
-# the detector knows, at least so long.
+# Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
+# that the detector knows, at least so long.
 _LASTS_NS = 6 * NS
 _MOST = 256
 
