@@ -104,7 +104,7 @@ def _judge(scene: Scene, rows: list[Detections]) -> Outcome:
         for incident in analyzer.step(row).incidents:
             if incident.change != "opened":
                 continue
-            number = _thing(scene, incident)
+            number = thing_of(scene, incident)
             if number is None or number in told:
                 if incident.incident != "congestion":
                     at = f"{scene.id} {incident.detected_at / NS:.1f} s"
@@ -117,7 +117,7 @@ def _judge(scene: Scene, rows: list[Detections]) -> Outcome:
     return outcome
 
 
-def _thing(scene: Scene, incident: Incident) -> int | None:
+def thing_of(scene: Scene, incident: Incident) -> int | None:
     """Which staged thing an incident is about."""
     x1, y1, x2, y2 = incident.box
     for number, item in enumerate(scene.truth):
