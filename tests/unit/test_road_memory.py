@@ -137,6 +137,23 @@ def test_only_what_vehicles_have_driven_over_counts_as_proven() -> None:
     assert 0.1 < proven < 0.5
 
 
+def test_a_persons_word_proves_what_is_known_and_familiar_and_nothing_else() -> None:
+    road = Road()
+    road.watch.confirm("lane")  # nothing is known yet
+    assert road.show(60)[-1].zones[0].proven == 0
+    road.watch.confirm("another lane")
+    assert road.show(2)[-1].zones[0].proven == 0
+    told = road.show(10, THING)[-1]
+    assert told.regions
+    road.watch.confirm("lane")
+    told = road.show(2, THING)[-1]
+    assert told.regions
+    assert 0.5 < told.zones[0].proven < 1
+    road.show(10)
+    road.watch.confirm("lane")
+    assert road.show(2)[-1].zones[0].proven == 1
+
+
 def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:
     road = Road()
     road.show(70)

@@ -27,6 +27,8 @@ sinks:
 """
 
 
+RULES = "rules:\n"
+PLANNED = "inspections:\n  - {{ lane: {}, cron: '{}' }}\n"
 CORNERS = "[0.1, 0.9], [0.4, 0.3], [0.6, 0.3]"
 
 
@@ -67,6 +69,12 @@ def test_a_good_file_is_read_with_variables_and_paths_relative_to_it(tmp_path: P
         ("type: jsonl, path: alerts.jsonl", "type: fax", "site.yaml:16: sinks[1]:"),
         ("direction: [0, 1]", "direction: [0, 0]", "a direction needs a length"),
         ("site: a2-north", "site: a2-north\nsite: b", "site.yaml:2: site: given twice"),
+        (RULES, f"inspections: [{{ lane: lane-1 }}]\n{RULES}", "site.yaml:12: inspections[0].cron: is required"),
+        (RULES, f"{PLANNED.format('lane-9', '0 5 * * *')}{RULES}", "id 'lane-9'; the site's lanes: lane-1"),
+        (RULES, f"{PLANNED.format('lane-1', '0 5 * *')}{RULES}", "inspections[0].cron: '0 5 * *' needs five fields"),
+        (RULES, f"{PLANNED.format('lane-1', '0 25 * * *')}{RULES}", "'0 25 * * *' is no cron expression"),
+        (RULES, f"{PLANNED.format('lane-1', '0 5 30 2 *')}{RULES}", "is no cron expression: bad day-of-month"),
+        ("incident: stopped-vehicle", "incident: lane-clear", "lane-clear is the answer of an inspection"),
         ("site: a2-north", "site: [", "not valid YAML"),
     ],
 )  # fmt: skip
