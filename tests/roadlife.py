@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from shared.catalogue import CATALOGUE
 from shared.clock import to_ns
+from shared.condition import PictureFault, PictureFaultKind, PictureHealth
 from shared.heads import CLEAR, FOG, HeadResult
 from shared.messages import DetectedObject, Detections, FrameRef
 from shared.site import Camera, Ground, Rule, Site, Zone
+from shared.surface import Surface, Unfamiliar
 from tests.unit.analyzer_helpers import LANE, LANE_2, SHOULDER, Mover, still, thing, travel
 from tests.unit.head_helpers import pavement, visibility
 
@@ -49,6 +51,8 @@ def stream(seed: int, *, start_s: float = 0.0, run: str | None = None) -> Iterat
             yield Detections(
                 camera=name, seq=index, run=run, frame=ref, width=1280, height=720, model="test@0", objects=seen,
                 heads=_heads(time_s) if name == "north" else [],
+                health=_health(time_s, start_s) if name == "south" else None,
+                surface=_surface(time_s, start_s) if name == "south" and index % 2 == 0 else None,
             )  # fmt: skip
 
 
@@ -56,6 +60,23 @@ def _heads(t: float) -> list[HeadResult]:
     """Damage far up the first lane, and fog for some seconds."""
     fog = 14 <= t < 21
     return [visibility(FOG if fog else CLEAR), pavement((1, 7), (1, 8), (2, 7), (2, 8))]
+
+
+def _health(t: float, start_s: float) -> PictureHealth:
+    """Blurred for some seconds, and then moved, which suspends the zones."""
+    spells: tuple[tuple[PictureFaultKind, float, float], ...] = (("blurred", 5, 12), ("moved", 20, 24))
+    faults = [
+        PictureFault(kind=kind, since=to_ns(start_s + begin - 2), detail=f"{kind}!")
+        for kind, begin, end in spells
+        if begin <= t < end
+    ]
+    return PictureHealth(faults=faults, brightness=0.4, contrast=0.2, sharpness=1.0)
+
+
+def _surface(t: float, start_s: float) -> Surface:
+    """Something without a name lies on the second lane."""
+    lies = [Unfamiliar(box=(0.6, 0.6, 0.64, 0.66), score=0.8, since=to_ns(start_s + 2))] if 4 <= t < 17 else []
+    return Surface(state="watching", zones=[], regions=lies)
 
 
 def _road(chance: random.Random) -> list[Mover]:
