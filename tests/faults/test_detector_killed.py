@@ -54,6 +54,7 @@ def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
         service("detector", workers[1]),
         service("analyzer", environment),
         service("alerts", environment),
+        service("inspector", environment),
     ):
         for port in ports:
             await_true(lambda port=port: listens(port) and ready(port), 60, "a detector is ready")
