@@ -141,7 +141,9 @@ class PresenceRule:
             self._sightings[track.track_id] = sighting
         sighting.ground, sighting.size, sighting.last = track.ground, track.size, now
         sighting.seen += 1
-        sighting.score_sum += track.score
+        # A score for another name is no evidence: an insect on the lens is an animal, a car and a thing by turns.
+        if track.called is None or any(watch.concerns(track.called) for watch in self._watches.values()):
+            sighting.score_sum += track.score
         return sighting
 
     def _lost_here(self, track: TrackView, present: set[int], now: int) -> _Sighting | None:
