@@ -5,7 +5,6 @@ import numpy as np
 from shared.geometry import Floats, ground_points
 from shared.site import Camera, Zone
 
-
 # Of the picture; a zone that is drawn to the picture's edge ends this near to it, or nearer.
 _EDGE = 0.01
 

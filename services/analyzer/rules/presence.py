@@ -29,8 +29,8 @@ _MIN_SEEN = 0.4
 # What must come together: a mean score of 0.35 over the zone's time, or less over longer. Far persons of 25 px score
 # 0.2 to 0.35 with YOLO11n.
 _MIN_SCORE = 0.35
-# More than half of the scores must be for a name of the rule's: an insect on the lens is an animal, a car and a thing by
-# turns, and the most frequent of many names says little.
+# Half of the scores must be for a name of the rule's: an insect on the lens is an animal, a car and a thing by turns,
+# and the most frequent of many names says little.
 _BY_NAME = 0.5
 # Below it in the mean only what has moved by half its size counts: a post that resembles a person stays where it is.
 _WEAK_MOVES = 0.5
