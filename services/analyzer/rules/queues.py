@@ -42,7 +42,7 @@ _MOVED_UP = 1.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """Where a vehicle joined the queue and where it last waited, its size there (picture heights), and when (UTC ns)."""
+    """Where a vehicle joined the queue, where it last waited, its size there (picture heights), and when (UTC ns)."""
 
     joined: Point
     ground: Point
