@@ -23,6 +23,8 @@ _WAYS = frozenset({"lane", "shoulder", "runway", "taxiway", "crossing"})
 # An edge of the box has moved this far, in sizes. While a vehicle enters the picture only its front edge moves, and
 # where it stops as soon as it is whole that is less than its length. Jitter is a tenth of its size at most.
 _MOVED = 0.5
+# One that is as wide as a vehicle and has moved this far has come here by itself, or was seen too late to tell.
+_CAME = 0.2
 # A longer step between two frames, sizes, is the track's jump to something else.
 _STEP = 0.6
 # A car is half as wide as its lane; cases, balls and people are a quarter at most.
@@ -34,12 +36,13 @@ _KEEP_NS = 12 * NS
 
 @dataclass(slots=True, eq=False)
 class _Way:
-    """One track's first and last box (picture heights), and whether it has driven."""
+    """One track's first and last box (picture heights), and whether it has come here as vehicles do, and driven."""
 
     first: BoxTuple
     last: BoxTuple
     seen: int
     driven: bool = False
+    came: bool = False
 
 
 _STATE: TypeAdapter[list[tuple[int, _Way]]] = TypeAdapter(list[tuple[int, _Way]])
@@ -71,27 +74,35 @@ class DrivenThings:
         place = (box[0] * aspect, box[1], box[2] * aspect, box[3])
         way = self._ways.get(track_id)
         if way is None:
-            way = self._ways[track_id] = _Way(place, place, now, self._takes_over(place, now))
+            way = self._ways[track_id] = self._goes_on(place, now)
         size = math.sqrt((place[2] - place[0]) * (place[3] - place[1]))
         if _most_moved(way.last, place) > _STEP * size:
             way.first = place
         way.last, way.seen = place, now
         if label in _SURE:
             return label
-        way.driven = way.driven or (
-            _most_moved(way.first, place) >= _MOVED * size and self._wide(size, box, zones, aspect)
-        )
+        moved = _most_moved(way.first, place) / size if size > 0 else 0.0
+        if moved >= _CAME and not way.driven and self._wide(size, box, zones, aspect):
+            way.came, way.driven = True, moved >= _MOVED
         return UNKNOWN_VEHICLE if way.driven else label
+
+    def came(self, track_id: int) -> bool:
+        """Whether a track that is as wide as a vehicle was seen to move, if only a little."""
+        way = self._ways.get(track_id)
+        return way is not None and way.came
 
     def forget(self, now: int) -> None:
         """Drop what was not seen for long; call it once per frame."""
         for track_id in [key for key, way in self._ways.items() if now - way.seen > _KEEP_NS]:
             del self._ways[track_id]
 
-    def _takes_over(self, place: BoxTuple, now: int) -> bool:
-        return any(
-            way.driven and way.seen < now and box_iou(way.last, place) >= _SAME_IOU for way in self._ways.values()
-        )
+    def _goes_on(self, place: BoxTuple, now: int) -> _Way:
+        """The way of a new track: a new one, or that of one that was lost at its place and has come farthest."""
+        lost = [way for way in self._ways.values() if way.seen < now and box_iou(way.last, place) >= _SAME_IOU]
+        if not lost:
+            return _Way(place, place, now)
+        best = max(lost, key=lambda way: (way.driven, way.came, _most_moved(way.first, place)))
+        return _Way(best.first, place, now, best.driven, best.came)
 
     def _wide(self, size: float, box: BoxTuple, zones: tuple[Zone, ...], aspect: float) -> bool:
         point: Point = ((box[0] + box[2]) / 2 * aspect, box[3])

@@ -30,6 +30,9 @@ class TrackView:
         rest_seen: share of the frames since then on which it was detected, 0..1.
         velocity: over about the last second, in box sizes per second; None before there is enough to tell.
         speed_kmh: on the road of a calibrated camera; None elsewhere.
+        called: what the detector calls it on this frame, where `label` is what the track is called by majority; a thing
+            that is known as a vehicle by its driving is called so. None: as `label`.
+        came: whether it is as wide as a vehicle and was seen to move; known for what is called a thing only.
     """
 
     track_id: int
@@ -45,6 +48,8 @@ class TrackView:
     rest_seen: float
     velocity: Point | None
     speed_kmh: float | None = None
+    called: str | None = None
+    came: bool = False
 
     @property
     def speed(self) -> float | None:

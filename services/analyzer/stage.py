@@ -18,7 +18,7 @@ from services.analyzer.tracking import CameraTracker
 from services.analyzer.tracks_message import tracks_of
 from services.analyzer.turnarounds import TurnaroundBook
 from services.analyzer.zones import ZoneMap
-from shared.catalogue import AIRCRAFT
+from shared.catalogue import AIRCRAFT, UNKNOWN_VEHICLE
 from shared.clock import NS, to_ns
 from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tracks
 from shared.site import Camera, Site
@@ -246,6 +246,8 @@ class CameraAnalyzer:
                 rest_seen=motion.rest_seen,
                 velocity=motion.velocity,
                 speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
+                called=label if label == UNKNOWN_VEHICLE else item.label,
+                came=self._driven.came(seen.track_id),
             )
             for (item, _), label, seen, inside, motion, kmh in zip(
                 pairs, labels, observations, zones, motions, speeds, strict=True

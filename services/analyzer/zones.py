@@ -5,6 +5,9 @@ import numpy as np
 from shared.geometry import Floats, ground_points
 from shared.site import Camera, Zone
 
+# Of the picture; a zone that is drawn to the picture's edge ends this near to it, or nearer.
+_EDGE = 0.01
+
 
 class ZoneMap:
     """The zones of one camera.
@@ -35,7 +38,8 @@ class ZoneMap:
         """
         if not len(boxes) or not self._zones:
             return [()] * len(boxes)
-        x, y = ground_points(boxes).T[..., None]
+        # What the picture's edge cuts off stands on it, which no polygon contains.
+        x, y = ground_points(boxes).clip(_EDGE, 1 - _EDGE).T[..., None]
         crosses = (self._y1 > y) != (self._y2 > y)  # even-odd rule, as in `shared.geometry.inside_polygon`
         with np.errstate(invalid="ignore"):
             left = crosses & (x < self._x1 + (y - self._y1) * self._slope)

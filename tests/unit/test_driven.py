@@ -66,3 +66,36 @@ def test_a_checkpoint_between_its_coming_and_its_stop_changes_nothing() -> None:
     saved = TypeAdapter(object).dump_json(stage.state())
     assert resumed.restore(TypeAdapter(object).validate_json(saved)) == []
     assert play(20, mover, stage=resumed, start=38) == play(20, mover, stage=whole, start=38) != []
+
+
+def _creeps_in(t: float) -> DetectedObject:
+    """First seen late: it moves by a third of its size, stands from 2 s on and drives off at 8 s."""
+    y = 0.7 + 0.045 * min(t, 2.0) + 0.2 * max(0.0, t - 8.0)
+    return thing("suitcase", 0.35, min(y, 1.0), 0.15, 0.27)
+
+
+def test_a_thing_as_wide_as_a_vehicle_that_came_and_pauses_is_no_obstacle() -> None:
+    assert play(12, _creeps_in) == []
+
+
+def test_one_that_came_and_stays_is_told_after_the_time_of_a_vehicle() -> None:
+    (opened,) = play(14, lambda t: _creeps_in(min(t, 7.9)))
+    assert (opened.incident, opened.label) == ("obstacle-on-lane", "suitcase")
+    assert opened.detected_at - opened.started_at >= 10 * 10**9
+
+
+def test_a_lost_track_goes_on_with_the_way_of_the_one_before() -> None:
+    """Each of the two tracks moves by a third of the vehicle's size."""
+    driven = DrivenThings()
+    for index in range(8):
+        box = (0.25, 0.1 + 0.02 * index, 0.45, 0.4 + 0.02 * index)
+        label = driven.label(index // 4, "mouse", box, (LANE,), 16 / 9, index * 10**8)
+        if index == 3:
+            assert label == "mouse"
+    box = (0.25, 0.3, 0.45, 0.6)
+    assert driven.label(1, "mouse", box, (LANE,), 16 / 9, 10**9) == "vehicle"
+
+
+def test_a_vehicle_that_is_known_by_its_driving_needs_no_score() -> None:
+    weak = lambda t: _comes(lambda _: "cell phone")(t).model_copy(update={"score": 0.22})  # noqa: E731
+    assert [item.incident for item in play(20, weak) if item.change == "opened"] == ["stopped-vehicle"]

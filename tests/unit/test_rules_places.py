@@ -105,3 +105,16 @@ def test_a_wrong_window_is_refused(begin: object, end: object) -> None:
 def test_an_unknown_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown time zone 'Berlin'"):
         Site.model_validate({"site": "s", "cameras": [{"id": "c", "source": "a.mp4"}], "timezone": "Berlin"})
+
+
+def test_what_is_an_animal_now_and_then_is_none() -> None:
+    """An insect on the lens: the most frequent of its names is no more than that."""
+    names = ("car", "dog", "suitcase", "dog", "clock")
+    crawls = lambda t: thing(names[round(t * 10) % 5], 0.3 + 0.02 * t, 0.5, score=0.45)  # noqa: E731
+    assert play(5, crawls) == []
+    mostly = lambda t: thing("dog" if round(t * 10) % 5 else "car", 0.3 + 0.02 * t, 0.5, score=0.45)  # noqa: E731
+    assert summary(play(5, mostly)) == [("animal-on-lane", "opened")]
+
+
+def test_what_the_pictures_edge_cuts_off_stands_in_the_zone_that_reaches_it() -> None:
+    assert summary(play(12, still("car", 0.35, 1.0))) == [("stopped-vehicle", "opened")]

@@ -193,3 +193,19 @@ def test_a_car_that_drives_over_a_place_where_another_stood_does_not_stand_there
     assert stands.seen(10 * NS) == []
     stands.update(scene((0.0, 0.05)))
     assert [stand.track_ids for stand in stands.seen(10 * NS)] == [[1]]
+
+
+def test_a_car_that_stopped_and_went_with_its_queue_waits_though_nobody_is_seen_ahead_of_it() -> None:
+    """It moves up at 20 s; those ahead are no longer found then, those behind and on the lane beside still are."""
+
+    def moving_up(y: float) -> Mover:
+        return lambda t: thing("car", 0.35, y + 0.075 * min(max(0.0, t - 20.0), 2.0))
+
+    ahead = [still("car", 0.35, y, end=20.0) for y in (0.75, 0.63)]
+    behind, beside = [moving_up(y) for y in (0.3, 0.15)], [still("car", 0.52, y) for y in (0.35, 0.2)]
+    opened = of(play(45, *ahead, moving_up(0.45), *behind, *beside), "stopped-vehicle")
+    own = [change for change in opened if change.box[3] > 0.55 and change.box[0] < 0.4]
+    assert own == []
+    late = of(play(60, *ahead, moving_up(0.45), *behind, *beside), "stopped-vehicle")
+    (told,) = [change for change in late if change.box[3] > 0.55 and change.detected_at > 25 * NS]
+    assert told.detected_at / NS == pytest.approx(51.0, abs=1.5)

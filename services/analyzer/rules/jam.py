@@ -14,7 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.centreline import Runs
 from services.analyzer.rules.base import Watches
-from services.analyzer.rules.queues import AHEAD, FREE, MIN_QUEUE
+from services.analyzer.rules.queues import AHEAD, FREE, LONGEST_HALT_NS, MIN_QUEUE
 from services.analyzer.rules.standing import Stand, Stands
 from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.state import plain
@@ -22,8 +22,6 @@ from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.site import Zone
 
-# A halt in stop-and-go is shorter than this; who stands longer is told, whatever stands around.
-LONGEST_HALT_NS = 30 * NS
 # The lane beside is within so many sizes across: 3.7 m, and a car's box measures 1.6 m.
 _BESIDE = 3.5
 # Sizes per second of traffic that flows; when a queue moves up it is slower.
@@ -79,9 +77,10 @@ class Jam:
         for track_id in [key for key, flow in self._flows.items() if now - flow.last > _FLOWED_NS]:
             del self._flows[track_id]
 
-    def explains(self, track: TrackView, zone_id: str, scene: Scene) -> bool:
+    def explains(self, track: TrackView, zone_id: str, scene: Scene, moved_up: bool) -> bool:
         """Whether the standing vehicle is one of a queue that is seen in part: at least three stand on its lane and
-        those beside, and one of them is ahead of it, or the queue may go on ahead where the picture or zone ends."""
+        those beside, and one of them is ahead of it, or the queue may go on ahead where the picture or zone ends, or
+        the vehicle has stopped and gone with it before (`moved_up`)."""
         now, zone = scene.captured_at, self._zones.get(zone_id)
         if zone is None or now - track.rest_since >= LONGEST_HALT_NS:
             return False
@@ -98,6 +97,8 @@ class Jam:
         ]
         if len(standing) < MIN_QUEUE:
             return False
+        if moved_up:
+            return True
         polygon = np.array(zone.polygon) * (scene.aspect, 1.0)
         free = max(_along(track, (float(x), float(y)), run) for x, y in polygon)
         return free < FREE * track.size or any(

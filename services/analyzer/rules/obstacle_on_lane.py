@@ -6,11 +6,12 @@ from pydantic import JsonValue
 
 from services.analyzer.incidents import Claim, OpenIncident
 from services.analyzer.motion import box_area, box_iou, coverage
-from services.analyzer.rules.base import Watches
+from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import UnfamiliarThings
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES
+from shared.clock import NS
 
 # Higher than for vehicles: the 80 classes hold many things that a patch of asphalt resembles for a moment.
 _MIN_SCORE = 0.35
@@ -21,6 +22,9 @@ _CARRIED = 0.5
 _CARRIERS = VEHICLES | PERSONS
 # A box and a region of patches of the same thing: either much of their union, or most of the smaller one.
 _SAME_UNION, _SAME_PART = 0.3, 0.5
+# What is as wide as a vehicle and has come here may be one that the detector has no name for, and only pauses: it has
+# the time that a vehicle has on a lane.
+_PAUSES_NS = 10 * NS
 
 
 class ObstacleOnLane(RestingRule):
@@ -35,7 +39,8 @@ class ObstacleOnLane(RestingRule):
     def _claims(self, scene: Scene) -> list[Claim]:
         """Things with a name, and regions where none of these is."""
         named = super()._claims(scene)
-        boxes = [claim.track.box for claim in named if claim.opens]
+        # Where a thing with a name has not had its time yet, the region waits as well.
+        boxes = [claim.track.box for claim in named if claim.opens or _may_pause(claim.track, scene)]
         regions = self._unfamiliar.claims(scene)
         return named + [claim for claim in regions if not any(_same(claim.track.box, box) for box in boxes)]
 
@@ -56,6 +61,13 @@ class ObstacleOnLane(RestingRule):
             for other in scene.tracks
             if other is not track
         )
+
+    def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        return not _may_pause(track, scene)
+
+
+def _may_pause(track: TrackView, scene: Scene) -> bool:
+    return track.came and scene.captured_at - track.rest_since < _PAUSES_NS
 
 
 def _same(a: BoxTuple, b: BoxTuple) -> bool:

@@ -29,6 +29,9 @@ _MIN_SEEN = 0.4
 # What must come together: a mean score of 0.35 over the zone's time, or less over longer. Far persons of 25 px score
 # 0.2 to 0.35 with YOLO11n.
 _MIN_SCORE = 0.35
+# Half of the scores must be for a name of the rule's: an insect on the lens is an animal, a car and a thing by turns,
+# and the most frequent of many names says little.
+_BY_NAME = 0.5
 # Below it in the mean only what has moved by half its size counts: a post that resembles a person stays where it is.
 _WEAK_MOVES = 0.5
 _WEAKEST = 0.15
@@ -51,6 +54,7 @@ class _Sighting:
 
     Attributes:
         began: the first frame, at the place `first`.
+        score_sum, named_sum: of all detections, and of those that were called by a name that the rule is about.
         inside_since, inside_last: when it came into watched zones, and was last seen there.
         ground, size: where it was last seen, picture heights.
     """
@@ -63,6 +67,7 @@ class _Sighting:
     seen: float = 0.0
     frames: float = 1.0
     score_sum: float = 0.0
+    named_sum: float = 0.0
     inside_since: int | None = None
     inside_last: int = 0
 
@@ -89,11 +94,8 @@ class PresenceRule:
         for sighting in self._sightings.values():
             sighting.frames += 1
             if sighting.frames >= _MEMORY:
-                sighting.frames, sighting.seen, sighting.score_sum = (
-                    sighting.frames / 2,
-                    sighting.seen / 2,
-                    sighting.score_sum / 2,
-                )
+                sighting.frames, sighting.seen = sighting.frames / 2, sighting.seen / 2
+                sighting.score_sum, sighting.named_sum = sighting.score_sum / 2, sighting.named_sum / 2
         claims = []
         vehicles = [track for track in scene.tracks if track.label in ROAD_VEHICLES]
         present = {track.track_id for track in scene.tracks}
@@ -142,6 +144,8 @@ class PresenceRule:
         sighting.ground, sighting.size, sighting.last = track.ground, track.size, now
         sighting.seen += 1
         sighting.score_sum += track.score
+        if track.called is None or any(watch.concerns(track.called) for watch in self._watches.values()):
+            sighting.named_sum += track.score
         return sighting
 
     def _lost_here(self, track: TrackView, present: set[int], now: int) -> _Sighting | None:
@@ -168,6 +172,8 @@ class PresenceRule:
 
     def _is_sure(self, sighting: _Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether the scores so far, over the time so far, are enough."""
+        if sighting.named_sum < _BY_NAME * sighting.score_sum:
+            return False
         mean = sighting.score_sum / sighting.seen
         if mean >= _MIN_SCORE:
             return True

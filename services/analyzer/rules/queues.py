@@ -11,6 +11,7 @@ from services.analyzer.rules.base import Watches
 from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.state import plain
 from shared.catalogue import ROAD_VEHICLES
+from shared.clock import NS
 from shared.geometry import Floats
 
 # Slower than this (box sizes per second) a vehicle crawls or stands; that is about walking pace.
@@ -19,6 +20,8 @@ SLOW = 0.5
 _FLOWS = 1.0
 # Two cars after a crash are no queue; the third that waits behind them makes one.
 MIN_QUEUE = 3
+# A halt in stop-and-go is shorter than this; who stands longer is told, whatever stands around.
+LONGEST_HALT_NS = 30 * NS
 # Neighbours of a queue stand at most this many sizes apart along the lane (7 m of spacing, seen from the side)
 # and this many across it (half a lane).
 _REACH = 3.0
@@ -33,8 +36,15 @@ _LEARN = 0.02
 _AGREE = 0.5
 
 
+# Who has come so many sizes further while it waited has moved up with its queue.
+_MOVED_UP = 1.0
+
+
 @dataclass(slots=True)
 class _Waiting:
+    """Where a vehicle joined the queue, where it last waited, its size there (picture heights), and when (UTC ns)."""
+
+    joined: Point
     ground: Point
     size: float
     last: int
@@ -50,7 +60,7 @@ class Queues:
 
     def __init__(self, watches: Watches) -> None:
         self._zones = {key: watch.zone for key, watch in watches.items() if watch.zone.kind == "lane"}
-        self._keep = max((watch.after_ns for watch in watches.values()), default=0)
+        self._keep = max([LONGEST_HALT_NS, *(watch.after_ns for watch in watches.values())])
         self._flow: dict[str, Point] = {}
         self._waiting: dict[int, _Waiting] = {}
 
@@ -76,6 +86,11 @@ class Queues:
             for other in self._waiting.values()
         )
 
+    def moved_up(self, track: TrackView) -> bool:
+        """Whether the vehicle has itself waited in a queue lately, and come further with it since: stop and go."""
+        own = self._waiting.get(track.track_id)
+        return own is not None and math.dist(own.joined, track.ground) >= _MOVED_UP * track.size
+
     def update(self, scene: Scene) -> None:
         """Take one frame."""
         now = scene.captured_at
@@ -96,7 +111,9 @@ class Queues:
                 continue
             for track, waits in zip(tracks, self._queued(zone_id, tracks, scene.aspect), strict=True):
                 if waits:
-                    self._waiting[track.track_id] = _Waiting(track.ground, track.size, now)
+                    own = self._waiting.get(track.track_id)
+                    joined = own.joined if own is not None else track.ground
+                    self._waiting[track.track_id] = _Waiting(joined, track.ground, track.size, now)
         for track_id in [key for key, item in self._waiting.items() if now - item.last > self._keep]:
             del self._waiting[track_id]
 

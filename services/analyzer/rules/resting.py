@@ -8,6 +8,7 @@ from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenInc
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Scene, TrackView
+from shared.catalogue import UNKNOWN_VEHICLE
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -92,7 +93,7 @@ class RestingRule:
             rested >= watch.after_ns
             and scene.captured_at - track.settled_since >= _SETTLED_NS
             and track.rest_seen >= _MIN_SEEN
-            and track.rest_score >= self._min_score
+            and (track.rest_score >= self._min_score or track.label == UNKNOWN_VEHICLE)
             and watch.may_open(scene.captured_at)
             and self._opens(track, watch, scene)
         )

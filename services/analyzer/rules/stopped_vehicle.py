@@ -73,4 +73,4 @@ class StoppedVehicle(RestingRule):
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
         waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
-        return not waited and not self._jam.explains(track, watch.zone.id, scene)
+        return not waited and not self._jam.explains(track, watch.zone.id, scene, self._queues.moved_up(track))
