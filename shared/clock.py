@@ -6,8 +6,13 @@ capture time of the frame, never from the wall clock.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 NS = 1_000_000_000
+# UTC ns. 19 digits reach to the year 2286; larger numbers are no time and would overflow the calendar.
+Ns = Annotated[int, Field(ge=0, lt=10**19)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

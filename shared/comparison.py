@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.messages import Message, Ns
+from shared.clock import Ns
+from shared.messages import Message
 
 
 class ClassComparison(Message):

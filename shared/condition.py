@@ -1,17 +1,12 @@
-"""The condition of a camera: what is wrong with its pictures, or with the stream of them; docs/camera-health.md."""
+"""The condition of a camera: what is wrong with its pictures; docs/camera-health.md."""
 
-from typing import Annotated, Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Ns = Annotated[int, Field(ge=0, lt=10**19)]
+from shared.clock import Ns
 
-# Seen on the pictures themselves.
 PictureFaultKind = Literal["frozen", "black", "overexposed", "blurred", "covered", "moved"]
-# Seen by the producer: no pictures, or pictures with a wrong time.
-StreamFaultKind = Literal["lost", "clock"]
-FaultKind = Literal["frozen", "black", "overexposed", "blurred", "covered", "moved", "lost", "clock"]
-FAULTS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 
 class _Part(BaseModel):

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.clock import incident_id
+from shared.clock import Ns, incident_id
 from shared.heads import Unit
-from shared.messages import Box, FrameRef, Incident, IncidentId, Message, Ns
+from shared.messages import Box, FrameRef, Incident, IncidentId, Message
 
 Verdict = Literal["clear", "not-clear", "cannot-tell"]
 # Why a lane is not clear.

@@ -9,14 +9,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.catalogue import Severity
+from shared.clock import Ns
 from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.heads import HeadResult, Unit
 from shared.surface import Surface
 
 Box = tuple[Unit, Unit, Unit, Unit]
-# 19 digits reach to the year 2286; larger numbers are no time and would overflow the calendar.
-Ns = Annotated[int, Field(ge=0, lt=10**19)]
 # Names a file of evidence and stands in URLs.
 IncidentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 

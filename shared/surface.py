@@ -4,13 +4,12 @@ The memory knows how each patch of a lane, runway, taxiway or stand looks when n
 and stays is unfamiliar, whatever it is; the detector needs no name for it.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.clock import Ns
 from shared.heads import Unit
-
-Ns = Annotated[int, Field(ge=0, lt=10**19)]
 
 
 class _Part(BaseModel):

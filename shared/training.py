@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from shared.messages import Message, Ns
+from shared.clock import Ns
+from shared.messages import Message
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 # Below the trainer's own folder; nothing that leads out of it.

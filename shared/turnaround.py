@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.messages import IncidentId, Message, Ns
+from shared.clock import Ns
+from shared.messages import IncidentId, Message
 
 MilestoneName = Literal["AIBT", "ACGT", "AEGT", "AOBT"]
 MILESTONES: dict[MilestoneName, str] = {

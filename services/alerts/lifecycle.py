@@ -10,9 +10,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import TypeAdapter, ValidationError
 
-from shared.clock import from_rfc3339, to_rfc3339
+from shared.clock import Ns, from_rfc3339, to_rfc3339
 from shared.exceptions import PoisonMessageError
-from shared.messages import Alert, Evidence, Incident, IncidentId, Ns
+from shared.messages import Alert, Evidence, Incident, IncidentId
 
 CONTENT_TYPE = JSONFormat.CONTENT_TYPE
 # Names the JSON Schema of `data`; docs/schemas/alert.schema.json.

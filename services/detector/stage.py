@@ -120,12 +120,12 @@ class DetectorStage:
             patches = [self._patches(decoded[index]) for index in indices]
             output = self.backend.forward(
                 np.stack([decoded[index].picture for index in indices]),
-                features=LAYERS if any(patches) else (),
+                features=LAYERS if any(cells is not None for cells in patches) else (),
                 inner=[self._inner(decoded[index]) for index in indices],
             )
             for place, (index, boxes, heads) in enumerate(zip(indices, output.boxes, output.heads, strict=True)):
                 placed, cells = decoded[index].letterbox.normalise(boxes), patches[place]
-                road = describe_patches(output.features, place, cells) if cells else None
+                road = describe_patches(output.features, place, cells) if cells is not None else None
                 found[index] = Found(placed, boxes.scores, boxes.classes, heads, road)
         return [found[index] for index in range(len(decoded))]
 

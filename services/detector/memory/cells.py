@@ -41,9 +41,6 @@ class Cells:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __bool__(self) -> bool:
-        return True
-
     @property
     def digest(self) -> str:
         """Names the patches: a memory of others is of no use."""
