@@ -5,13 +5,14 @@ Keys:
     wayside:alerts               hash alert id → JSON of `Alert`
     wayside:alerts:rebuilt       mark that the view is whole; gone after a flush, so it is rebuilt
     wayside:memory:<camera>      snapshot of how the camera's road looks empty, a few MB, with expiry
+    wayside:view:<camera>        snapshot of the camera's reference view, some tens of KB, with expiry
     wayside:service:<name>:<id>  JSON heartbeat of one process, with expiry
 """
 
 import json
 import time
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -24,8 +25,9 @@ from shared.telemetry.logs import redact
 
 ALERTS = "wayside:alerts"
 REBUILT = "wayside:alerts:rebuilt"
-# A road that nobody looked at for longer is learned anew: lines are painted and cameras cleaned.
-_MEMORY_EXPIRY_S = 14 * 86400
+SnapshotKind = Literal["memory", "view"]
+# What nobody looked at for longer is learned anew: lines are painted and cameras cleaned.
+_SNAPSHOT_EXPIRY_S = 14 * 86400
 # Three missed beats of 3 s: the console then shows the service as gone.
 HEARTBEAT_EXPIRY_S = 10
 
@@ -87,13 +89,13 @@ class Store:
         values = self._do("mget", [f"wayside:latest:{camera}" for camera in cameras])
         return {c: Detections.from_bytes(v) for c, v in zip(cameras, values, strict=True) if v}
 
-    def put_memory(self, camera: str, snapshot: bytes) -> None:
-        """Keep the snapshot of a camera's memory of its empty road."""
-        self._do("set", f"wayside:memory:{camera}", snapshot, ex=_MEMORY_EXPIRY_S)
+    def put_snapshot(self, kind: SnapshotKind, camera: str, snapshot: bytes) -> None:
+        """Keep what a detector has learned of a camera."""
+        self._do("set", f"wayside:{kind}:{camera}", snapshot, ex=_SNAPSHOT_EXPIRY_S)
 
-    def memory(self, camera: str) -> bytes | None:
-        """The snapshot of a camera's memory; None where there is none."""
-        value: bytes | None = self._do("get", f"wayside:memory:{camera}")
+    def snapshot(self, kind: SnapshotKind, camera: str) -> bytes | None:
+        """What was learned of a camera; None where there is nothing."""
+        value: bytes | None = self._do("get", f"wayside:{kind}:{camera}")
         return value
 
     def put_alert(self, alert: Alert) -> None:

@@ -1,26 +1,21 @@
 """The analyzer of one camera as a plain object: detections in; tracks, incidents, lane statistics, turnarounds out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from services.analyzer.driven import DrivenThings
+from services.analyzer.following import Following
 from services.analyzer.lanes import LaneMeter
-from services.analyzer.motion import MotionMemory, Observation, box_area
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.rules.base import Rule
 from services.analyzer.rules.camera_fault import CameraFault
-from services.analyzer.scene import Scene, TrackView
-from services.analyzer.speed import SpeedMeter, ground_state, restore_on_ground
+from services.analyzer.scene import Scene
 from services.analyzer.suspension import Suspension
-from services.analyzer.tracking import CameraTracker
 from services.analyzer.tracks_message import tracks_of
 from services.analyzer.turnarounds import TurnaroundBook
-from services.analyzer.zones import ZoneMap
-from shared.catalogue import AIRCRAFT, UNKNOWN_VEHICLE
 from shared.clock import NS, to_ns
-from shared.messages import DetectedObject, Detections, Incident, LaneStats, Tracks
+from shared.messages import Detections, Incident, LaneStats, Tracks
 from shared.site import Camera, Site
 from shared.turnaround import Turnaround
 
@@ -30,9 +25,6 @@ from shared.turnaround import Turnaround
 _CLOCK_RESET_NS = 2 * NS
 # After a gap in the stream tracks and rests mean nothing any more.
 _GAP_RESET_NS = 30 * NS
-# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector; a
-# lorry right before the camera has a third. An aircraft on its stand may well fill the picture.
-_SCENERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +57,23 @@ class CameraAnalyzer:
 
     def __init__(self, site: Site, camera: Camera) -> None:
         self._site, self._camera = site, camera
-        self._zones = ZoneMap(camera)
+        self._following = Following(camera)
         self._turnarounds = TurnaroundBook(camera)
-        self._plane = camera.ground.plane() if camera.ground else None
         self._last: tuple[int, int] | None = None
         self._start()
 
-    def _start(self, first_id: int = 0) -> None:
-        self._follow_anew(first_id)
+    def _start(self) -> None:
         self._lanes = LaneMeter(self._camera, to_ns(self._site.lane_stats_s))
         self._rules = build_rules(self._site, self._camera)
         self._suspension = Suspension(any(isinstance(rule, CameraFault) for rule in self._rules))
-
-    def _follow_anew(self, first_id: int = 0) -> None:
-        self._tracker = CameraTracker(first_id)
-        self._motion = MotionMemory()
-        self._driven = DrivenThings()
-        self._speeds = SpeedMeter(self._plane) if self._plane else None
 
     def state(self) -> JsonValue:
         """All that further frames depend on, as plain JSON data; see `Rule.state`."""
         rules = {rule.incident: rule.state() for rule in self._rules}
         last: JsonValue = None if self._last is None else list(self._last)
-        parts: dict[str, JsonValue] = {"last": last, "tracker": self._tracker.state(), "motion": self._motion.state()}
-        parts["driven"], parts["suspension"] = self._driven.state(), self._suspension.state()
-        parts |= {"speeds": ground_state(self._camera.ground, self._speeds), "turnarounds": self._turnarounds.state()}
-        return parts | {"lanes": self._lanes.state(), "rules": rules}
+        own: dict[str, JsonValue] = {"last": last, "lanes": self._lanes.state(), "rules": rules}
+        own |= {"suspension": self._suspension.state(), "turnarounds": self._turnarounds.state()}
+        return own | self._following.state()
 
     def restore(self, value: JsonValue) -> list[str]:
         """Go on from the `state()` of an analyzer of the same camera; call it on a new one only.
@@ -106,40 +89,16 @@ class CameraAnalyzer:
             ValueError: no such state; nothing of it can be used.
         """
         saved = _State.model_validate(value)
-        tracker = CameraTracker()
-        dropped = [] if tracker.restore(saved.tracker) else ["tracker"]
-        motion = MotionMemory()
-        try:
-            motion.restore(saved.motion)
-        except ValueError:
-            motion = MotionMemory()
-            dropped.append("motion")
-        self._last, self._tracker, self._motion = saved.last, tracker, motion
-        try:
-            self._driven.restore(saved.driven)
-        except ValueError:
-            dropped.append("driven")
-        try:
-            if saved.turnarounds is not None:
-                self._turnarounds.restore(saved.turnarounds)
-        except ValueError:
-            dropped.append("turnarounds")
-        dropped += restore_on_ground(self._camera.ground, self._speeds, saved.speeds) + self._restore_lanes(saved.lanes)
-        dropped += self._restore_suspension(saved.suspension)
+        dropped = self._following.restore(
+            tracker=saved.tracker, motion=saved.motion, driven=saved.driven, speeds=saved.speeds
+        )
+        self._last = saved.last
+        if saved.turnarounds is not None:
+            dropped += _begins_anew("turnarounds", lambda: self._turnarounds.restore(saved.turnarounds))
+        if saved.lanes is not None:
+            dropped += _begins_anew("lanes", lambda: self._lanes.restore(saved.lanes))
+        dropped += _begins_anew("suspension", lambda: self._suspension.restore(saved.suspension))
         return dropped + self._restore_rules(saved.rules)
-
-    def _restore_lanes(self, saved: JsonValue) -> list[str]:
-        try:
-            return [] if saved is None or self._lanes.restore(saved) else ["lanes"]
-        except ValueError:
-            return ["lanes"]
-
-    def _restore_suspension(self, saved: JsonValue) -> list[str]:
-        try:
-            self._suspension.restore(saved)
-        except ValueError:
-            return ["suspension"]
-        return []
 
     def _restore_rules(self, saved: dict[str, JsonValue]) -> list[str]:
         dropped = []
@@ -177,16 +136,17 @@ class CameraAnalyzer:
                 lane_stats = self._lanes.close()
                 ended = self._close(detections, last_time, last_offset)
                 turnarounds = self._turnarounds.close(ended)
-                self._start(self._tracker.next_id)
+                self._following.begin_anew()
+                self._start()
                 elapsed = 0
             elif now - last_time > _GAP_RESET_NS:
-                self._follow_anew(self._tracker.next_id)  # open incidents remember the ids until now
+                self._following.begin_anew()
         self._last = (now, offset)
         was_suspended = self._suspension.active
         self._suspension.take(detections.health, now)
         if was_suspended and not self._suspension.active:
             # What was followed meanwhile was elsewhere, or a still picture.
-            self._follow_anew(self._tracker.next_id)
+            self._following.begin_anew()
         scene, tracks = self._look(detections)
         incidents = [incident for rule in self._rules for incident in self._ask(rule, scene, elapsed)]
         if not self._suspension.active:
@@ -216,60 +176,19 @@ class CameraAnalyzer:
         return [incident for rule in self._rules for incident in rule.close(scene)]
 
     def _look(self, detections: Detections) -> tuple[Scene, Tracks]:
-        now = detections.frame.captured_at
-        objects = [item for item in detections.objects if box_area(item.box) <= _SCENERY or item.label in AIRCRAFT]
-        matches = self._tracker.update(objects, detections.width, detections.height, now / NS)
-        pairs = [(item, match) for item, match in zip(objects, matches, strict=True) if match]
-        aspect = detections.width / detections.height
-        observations = [_observation(item, match[0], aspect) for item, match in pairs]
-        motions = self._motion.update(observations, now)
-        speeds = self._kmh(observations, aspect, now)
-        boxes = np.array([item.box for item, _ in pairs], np.float64).reshape(-1, 4)
-        zones = [()] * len(pairs) if self._suspension.active else self._zones.of(boxes)
-        labels = [
-            self._driven.label(track_id, label, item.box, inside, aspect, now)
-            for (item, (track_id, label)), inside in zip(pairs, zones, strict=True)
-        ]
-        self._driven.forget(now)
-        views = tuple(
-            TrackView(
-                track_id=seen.track_id,
-                label=label,
-                score=item.score,
-                box=item.box,
-                ground=seen.ground,
-                size=seen.size,
-                zones=inside,
-                rest_since=motion.rest_since,
-                settled_since=motion.settled_since,
-                rest_score=motion.rest_score,
-                rest_seen=motion.rest_seen,
-                velocity=motion.velocity,
-                speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
-                called=label if label == UNKNOWN_VEHICLE else item.label,
-                came=self._driven.came(seen.track_id),
-            )
-            for (item, _), label, seen, inside, motion, kmh in zip(
-                pairs, labels, observations, zones, motions, speeds, strict=True
-            )
-        )
-        heads = tuple(detections.heads)
-        health = self._suspension.health
-        surface = None if self._suspension.active else detections.surface
+        trusted = not self._suspension.active
+        views = self._following.step(detections, zoned=trusted)
         scene = Scene(
-            self._camera.id, detections.run, now, aspect, detections.model, detections.frame, views, heads, health,
-            surface,
+            self._camera.id, detections.run, detections.frame.captured_at, detections.width / detections.height,
+            detections.model, detections.frame, views, tuple(detections.heads), self._suspension.health,
+            detections.surface if trusted else None,
         )  # fmt: skip
         return scene, tracks_of(detections, views)
 
-    def _kmh(self, observations: list[Observation], aspect: float, now: int) -> list[float | None]:
-        if self._speeds is None:
-            return [None] * len(observations)
-        points = [(seen.ground[0] / aspect, seen.ground[1]) for seen in observations]
-        return self._speeds.update([seen.track_id for seen in observations], points, now)
 
-
-def _observation(item: DetectedObject, track_id: int, aspect: float) -> Observation:
-    x1, y1, x2, y2 = item.box
-    size = ((x2 - x1) * aspect * (y2 - y1)) ** 0.5
-    return Observation(track_id, item.score, item.box, ((x1 + x2) / 2 * aspect, y2), size)
+def _begins_anew(part: str, restore: Callable[[], bool | None]) -> list[str]:
+    """The part's name when it cannot go on from what was saved."""
+    try:
+        return [part] if restore() is False else []
+    except ValueError:
+        return [part]

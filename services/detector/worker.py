@@ -55,7 +55,7 @@ class Worker:
     ) -> None:
         """The zones of `cameras` name the views that their health is judged by."""
         self.stage, self._producer, self._store, self._settings = stage, producer, store, settings
-        self._health = HealthWatch(cameras)
+        self._health = HealthWatch(cameras, store)
         self._memories = Memories(store)
         self._store_down = False
         tell_versions("production", None, stage)
@@ -74,7 +74,8 @@ class Worker:
         release(old)
 
     def close(self) -> None:
-        """Keep what was learned of the roads, and release the model."""
+        """Keep what was learned of the cameras, and release the model."""
+        self._health.save()
         self._memories.save()
         tell_versions("production", self.stage, None)
         self.stage.close()

@@ -157,9 +157,9 @@ def test_speeds_go_on_exactly_and_only_over_the_same_ground() -> None:
 def test_a_gap_never_reuses_the_ids_that_an_open_incident_remembers() -> None:
     stage = CameraAnalyzer(make_site(), make_site().cameras[0])
     play(15, CAR, stage=stage)
-    used = stage._tracker.next_id
+    used = stage._following._tracker.next_id
     stage.step(frame(600, []))
-    assert stage._tracker.next_id == used > 0
+    assert stage._following._tracker.next_id == used > 0
 
 
 def test_a_state_that_is_none_is_dropped_and_the_camera_begins_anew() -> None:
@@ -223,7 +223,7 @@ def test_a_camera_of_20_tracks_takes_less_than_20_kb() -> None:
     stage = CameraAnalyzer(site, site.cameras[0])
     cars = [travel("car", (0.1 + 0.04 * i, 0.2 + 0.03 * (i % 7)), (0.0, 0.01 * (i % 5))) for i in range(20)]
     play(8, *cars, stage=stage)
-    assert len(stage._tracker._tracker.tracks) == 20
+    assert len(stage._following._tracker._tracker.tracks) == 20
     assert len(checkpoint.encode(stage.state())) < 20_000
 
 

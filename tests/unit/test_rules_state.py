@@ -46,9 +46,10 @@ def run(stream: list[Detections], hand_over: frozenset[int]) -> list[Incident]:
     changes: list[Incident] = []
     for index, detections in enumerate(stream):
         if index in hand_over:
-            states = json.loads(json.dumps([stage._motion.state(), *[rule.state() for rule in stage._rules]]))
-            stage._motion, stage._rules = MotionMemory(), build_rules(SITE, SITE.cameras[0])
-            for part, value in zip([stage._motion, *stage._rules], states, strict=True):
+            follows = stage._following
+            states = json.loads(json.dumps([follows._motion.state(), *[rule.state() for rule in stage._rules]]))
+            follows._motion, stage._rules = MotionMemory(), build_rules(SITE, SITE.cameras[0])
+            for part, value in zip([follows._motion, *stage._rules], states, strict=True):
                 part.restore(value)
         changes += stage.step(detections).incidents
     return changes

@@ -14,13 +14,12 @@ from services.detector.found import Found
 from services.detector.memory.cells import Cells
 from services.detector.memory.road import EmptyRoad
 from services.detector.memory.watch import Boxes, RoadWatch
+from services.detector.snapshots import Key, Snapshots
 from services.detector.stage import Decoded, DetectorStage
 from shared.catalogue import AIRCRAFT, ROAD_VEHICLES
-from shared.clock import NS, to_ns
-from shared.exceptions import StoreError
+from shared.clock import NS
 from shared.store import Store
 from shared.surface import Surface
-from shared.telemetry.logs import logger
 
 # Runs and cameras that are remembered at a time, some 10 MB each; a replay ends without saying so, and the longest
 # quiet goes first.
@@ -29,23 +28,18 @@ _MOST = 256
 _AWAY_NS = 30 * NS
 _DRIVES = ROAD_VEHICLES | AIRCRAFT
 
-Key = tuple[str, str | None]
-
 
 class Memories:
     """One memory per camera and run.
 
-    Args:
-        store: None: nothing is kept, as for a run over files. Replays are never kept.
-        every_s: seconds between two snapshots, of the frames' time.
+    `store`: None: nothing is kept, as for a run over files.
     """
 
-    def __init__(self, store: Store | None = None, every_s: float = 60.0) -> None:
-        self._store, self._every = store, to_ns(every_s)
+    def __init__(self, store: Store | None = None) -> None:
+        self._snapshots = Snapshots(store, "memory")
         self._model = ""
         self._watches: dict[Key, RoadWatch] = {}
         self._seen: dict[Key, int] = {}
-        self._saved: dict[Key, int] = {}
 
     def see(self, item: Decoded, found: Found, stage: DetectorStage) -> Surface | None:
         """Take a frame, in the order of capture; an answer where the stage has described its road."""
@@ -63,8 +57,8 @@ class Memories:
         if found.road is None:
             return None
         surface = watch.read(found.road, boxes, at)
-        if at - self._saved.setdefault(key, at) >= self._every:
-            self._save(key, watch, at)
+        if self._snapshots.due(key, at):
+            self._save(key, watch)
         return surface
 
     def confirm(self, camera: str, run: str | None, zone: str) -> None:
@@ -76,7 +70,7 @@ class Memories:
     def save(self) -> None:
         """Keep what was learned: the worker stops."""
         for key, watch in self._watches.items():
-            self._save(key, watch, self._seen[key])
+            self._save(key, watch)
 
     def _watch(self, key: Key, cells: Cells, at: int) -> RoadWatch:
         last = self._seen.pop(key, None)
@@ -91,27 +85,20 @@ class Memories:
         self._watches[key] = same or RoadWatch(cells)
         while len(self._watches) > _MOST:
             oldest = next((other for other in self._seen if other in self._watches), key)
-            for part in (self._watches, self._seen, self._saved):
-                part.pop(oldest, None)
+            self._watches.pop(oldest, None)
+            self._seen.pop(oldest, None)
         return self._watches[key]
 
-    def _save(self, key: Key, watch: RoadWatch, at: int) -> None:
-        if self._store is None or key[1] is not None or watch.road is None:
-            return
-        self._saved[key] = at
-        try:
-            self._store.put_memory(key[0], pack(watch, watch.road, self._model, at))
-        except StoreError as error:
-            logger("detector").warning("memory of the road not stored", camera=key[0], error=str(error))
+    def _save(self, key: Key, watch: RoadWatch) -> None:
+        if watch.road is not None:
+            self._snapshots.save(key, pack(watch, watch.road, self._model, self._seen[key]))
 
     def _load(self, key: Key, cells: Cells) -> tuple[RoadWatch, int] | None:
-        if self._store is None or key[1] is not None:
-            return None
+        value = self._snapshots.load(key)
         try:
-            value = self._store.memory(key[0])
             return unpack(value, cells, self._model) if value else None
-        except (StoreError, ValueError) as error:
-            logger("detector").warning("memory of the road begins anew", camera=key[0], reason=str(error))
+        except ValueError as error:
+            self._snapshots.refused(key, error)
             return None
 
 
