@@ -20,6 +20,7 @@ from shared.messages import FrameRef, Incident
 from shared.settings import Settings
 from shared.site import Camera, Sink, Site
 from shared.store import Store
+from tests.threads import serving
 
 WIDTH, HEIGHT = 320, 180
 START_NS = to_ns(1_785_585_600)  # 2026-08-01T12:00:00Z
@@ -101,26 +102,10 @@ def until(condition: Callable[[], object], what: str, timeout_s: float = 15.0) -
 
 @contextmanager
 def served(bus: Bus, store: Store, configured: Site, data: Path) -> Iterator[threading.Event]:
-    """The alerts service on a thread of its own; what it raises fails the test, and it has to stop within 2 s."""
-    stop, failures = threading.Event(), list[BaseException]()
-
-    def work() -> None:
-        try:
-            serve(bus, store, configured, Settings(data=data), stop)
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    """The alerts service on a thread of its own; it has to stop within 2 s."""
+    settings = Settings(data=data)
+    with serving(lambda stop: serve(bus, store, configured, settings, stop), within_s=2.0) as stop:
         yield stop
-    finally:
-        asked = time.monotonic()
-        stop.set()
-        thread.join(20)
-    assert not failures, failures
-    assert time.monotonic() - asked < 2.0, "the service took longer than 2 s to stop"
 
 
 Answer = tuple[int, dict[str, str]] | float

@@ -1,6 +1,5 @@
 """Frames of a lane on two cameras as the analyzer tells them, and what can be wrong with them."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from shared.site import Camera, Site, Zone
 from shared.store import Store
 from shared.surface import Surface, Unfamiliar, ZoneSurface
 from tests.alerting import read_all
+from tests.threads import serving
 
 START = to_ns(1_785_585_600)  # 2026-08-01T12:00:00Z
 LANE = "rush-hour-lane"
@@ -247,22 +247,7 @@ def inspections(bus: Bus) -> list[Inspection]:
 
 @contextmanager
 def inspector(bus: Bus, store: Store, data: Path, configured: Site | None = None) -> Iterator[None]:
-    """The inspector on a thread of its own; what it raises fails the test."""
-    stop, failures = threading.Event(), list[BaseException]()
-
-    def work() -> None:
-        try:
-            serve(bus, store, configured or site(), Settings(data=data), stop, whole=True)
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    """The inspector on a thread of its own."""
+    settings = Settings(data=data)
+    with serving(lambda stop: serve(bus, store, configured or site(), settings, stop, whole=True)):
         yield
-    finally:
-        stop.set()
-        thread.join(20)
-    assert not failures, failures
-    assert not thread.is_alive()

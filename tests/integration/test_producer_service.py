@@ -24,6 +24,7 @@ from shared.settings import Settings
 from shared.site import Camera, Site
 from shared.store import Store
 from shared.telemetry import metrics
+from tests import threads
 from tests.media import write_clip, write_pictures
 
 pytestmark = pytest.mark.redis
@@ -58,27 +59,8 @@ def sent(bus: MemoryBus) -> dict[str, list[Frame]]:
 @contextmanager
 def serving(bus: MemoryBus, store: Store, what: Site) -> Iterator[None]:
     """The service, live, in a thread; it must end within 2 s of the stop."""
-    stop = threading.Event()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            serve(bus, store, what, Settings(), stop)
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with threads.serving(lambda stop: serve(bus, store, what, Settings(), stop), within_s=2):
         yield
-    finally:
-        stop.set()
-        began = time.monotonic()
-        thread.join(timeout=10)
-        took = time.monotonic() - began
-    assert not failures
-    assert took < 2
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
