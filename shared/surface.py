@@ -20,7 +20,10 @@ class Unfamiliar(_Part):
     """A part of the picture that has looked otherwise than the empty road for a while."""
 
     box: tuple[Unit, Unit, Unit, Unit]
-    score: Unit = Field(description="how sure it is that something lies there; 0.5 is the threshold of the method")
+    score: Unit = Field(
+        description="how sure it is that something lies there; 0.5 is the threshold of the method, "
+        "below it nobody can tell"
+    )
     since: Ns = Field(description="capture time since when it has looked so without a break")
 
 
@@ -43,4 +46,4 @@ class Surface(_Part):
         description="changed: the whole view looks otherwise, so nothing can be said until it is learned anew"
     )
     zones: list[ZoneSurface]
-    regions: list[Unfamiliar] = Field(description="what is unfamiliar and stays, by position")
+    regions: list[Unfamiliar] = Field(description="what is unfamiliar, or nearly so, and stays, by position")

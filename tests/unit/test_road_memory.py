@@ -35,14 +35,19 @@ class Road:
         return values / np.linalg.norm(values, axis=1, keepdims=True)
 
     def show(
-        self, seconds: float, thing: tuple[float, ...] | None = None, boxes: Boxes = NO_BOXES, light: float = 0.0
+        self,
+        seconds: float,
+        thing: tuple[float, ...] | None = None,
+        boxes: Boxes = NO_BOXES,
+        light: float = 0.0,
+        faint: float = 1.0,
     ) -> list[Surface]:
         told = []
         for _ in range(round(seconds * NS / EVERY)):
             look = self._base + 0.03 * self._random.standard_normal(self._base.shape) + light * self._lit
             if thing is not None:
                 hit = self.cells.under(np.array([thing]))
-                look[hit] = self._thing[hit]
+                look[hit] += faint * (self._thing[hit] - look[hit])
             self.watch.follow(boxes)
             told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now))
             self.now += EVERY
@@ -82,6 +87,14 @@ def test_a_thing_without_a_name_is_told_within_three_seconds_at_its_place() -> N
     assert x2 >= 0.49
     assert y1 <= 0.51
     assert y2 >= 0.55
+
+
+def test_what_is_nearly_unfamiliar_is_told_below_the_threshold_of_the_method() -> None:
+    road = Road()
+    road.show(60)
+    regions = [region for surface in road.show(10, THING, faint=0.37)[6:] for region in surface.regions]
+    assert regions
+    assert all(0.4 <= region.score < 0.5 for region in regions)
 
 
 def test_a_thing_at_rest_is_never_absorbed() -> None:

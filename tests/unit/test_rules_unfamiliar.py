@@ -14,7 +14,7 @@ PLACE: Box = (0.30, 0.50, 0.34, 0.56)
 
 def play(
     start: float, end: float, lies: tuple[float, float], *movers: Mover, stage: CameraAnalyzer | None = None,
-    place: Box = PLACE, hidden: Sequence[tuple[float, float]] = (),
+    place: Box = PLACE, score: float = 0.8, hidden: Sequence[tuple[float, float]] = (),
 ) -> list[Incident]:  # fmt: skip
     """A thing lies at `place` from `lies[0]` to `lies[1]` seconds; the memory tells of it 2 s later."""
     stage = stage or analyzer()
@@ -23,7 +23,7 @@ def play(
         t = index / FPS
         objects = [item for mover in movers if (item := mover(t)) is not None]
         told = lies[0] + 2 <= t < lies[1] and not any(begin <= t < until for begin, until in hidden)
-        regions = [Unfamiliar(box=place, score=0.8, since=to_ns(lies[0]))] if told else []
+        regions = [Unfamiliar(box=place, score=score, since=to_ns(lies[0]))] if told else []
         surface = Surface(state="watching", zones=[], regions=regions) if index % 4 == 0 else None
         changes += stage.step(frame(index, objects, t).model_copy(update={"surface": surface})).incidents
     return changes
@@ -47,6 +47,10 @@ def test_traffic_that_hides_it_neither_ends_nor_restarts_it() -> None:
 def test_beside_the_lanes_or_as_large_as_the_picture_it_is_none() -> None:
     assert play(0, 30, (5, 30), place=(0.85, 0.5, 0.9, 0.56)) == []
     assert play(0, 30, (5, 30), place=(0.1, 0.1, 0.7, 0.9)) == []
+
+
+def test_what_scores_below_the_threshold_opens_nothing() -> None:
+    assert play(0, 30, (5, 30), score=0.49) == []
 
 
 def test_a_stopped_vehicle_keeps_its_name() -> None:

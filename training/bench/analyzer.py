@@ -85,7 +85,7 @@ def analyse(messages: list[bytes], *, library_filter: bool = False) -> int:
     place = site()
     analyzer = CameraAnalyzer(place, place.cameras[0])
     if library_filter:
-        tracker = analyzer._tracker._tracker
+        tracker = analyzer._following._tracker._tracker
         tracker.state_estimator_class, tracker.iou = XYXYStateEstimator, IoU()
     written = 0
     for message in messages:

@@ -13,6 +13,8 @@ from shared.clock import NS
 from shared.geometry import inside_polygon
 
 LABEL = "unknown object"
+# The threshold of the memory's method; what scores less only keeps an inspection from saying "clear".
+_MIN_SCORE = 0.5
 # A region of more than this share of the picture is the light, not a thing.
 _MAX_AREA = 0.15
 # What has a name belongs to the rules for it, also for as long as traffic hides it.
@@ -45,7 +47,9 @@ class UnfamiliarThings:
         found = []
         for region in scene.surface.regions:
             watch = self._watch(region.box)
-            if watch is None or box_area(region.box) > _MAX_AREA or self._has_name(region.box):
+            if region.score < _MIN_SCORE or watch is None or box_area(region.box) > _MAX_AREA:
+                continue
+            if self._has_name(region.box):
                 continue
             lasted = scene.captured_at - region.since >= max(watch.after_ns, _LASTS_NS)
             opens = lasted and watch.may_open(scene.captured_at)

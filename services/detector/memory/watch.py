@@ -29,6 +29,8 @@ _SCENERY = 0.5
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 # One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
 _ALONE, _SPREADS = 1.5, 0.8
+# The most that is scored where this does not suffice: below 0.5, which is the threshold of the method.
+_DOUBT = 0.49
 # A vehicle proves the road below the lower part of its box, and beside it as far as a car's door opens: nobody drives
 # that close past a thing.
 _FOOT, _ARM = 0.4, 0.4
@@ -133,7 +135,7 @@ class RoadWatch:
         first = self._readings[0][0]
         self._began = np.where(odd, np.where(self._began > 0, self._began, first), 0)
         state = "watching" if known.mean() >= 0.5 else "learning"
-        regions = self._regions(odd, np.where(seen, ratio, 0.0)) if odd.any() else []
+        regions = self._regions(odd, np.where(seen, ratio, 0.0))
         return Surface(state=state, zones=self._zones(hidden), regions=regions)
 
     def _forget(self) -> None:
@@ -156,20 +158,27 @@ class RoadWatch:
         return told
 
     def _regions(self, odd: Mask, ratio: Floats) -> list[Unfamiliar]:
-        labels, _ = ndimage.label(self.cells.grid(odd | (ratio >= _SPREADS)), structure=_EIGHT)
+        """What is unfamiliar, and, scored below the threshold, what is nearly so: then nobody can say "clear"."""
+        near = odd | (ratio >= _SPREADS)
+        if not near.any():
+            return []
+        labels, count = ndimage.label(self.cells.grid(near), structure=_EIGHT)
         label = labels.ravel()[self.cells.index]
         found = []
-        for number in np.unique(label[odd]):
-            part = odd & (label == number)
-            strongest = float(ratio[part].max())
-            if part.sum() == 1 and strongest < _ALONE:
-                continue
+        for number in range(1, count + 1):
+            whole = label == number
+            part = odd & whole
+            strongest = float(ratio[whole].max())
+            sure = part.sum() > 1 or strongest >= _ALONE
+            if not part.any():
+                part = whole
             middle, (width, height) = self.cells.centres[part], self.cells.size
             low, high = middle.min(axis=0), middle.max(axis=0)
             box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
             x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
-            score = round(min(0.5 * strongest, 1.0), 4)
-            found.append(Unfamiliar(box=(x1, y1, x2, y2), score=score, since=int(self._began[part].min())))
+            score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
+            since = int(self._began[part].min()) or self._readings[0][0]
+            found.append(Unfamiliar(box=(x1, y1, x2, y2), score=score, since=since))
         return sorted(found, key=lambda item: item.box)
 
     def _learn(self, now: Floats, boxes: Boxes, distance: Floats, stays: Floats, odd: Mask, at: int) -> None:
