@@ -42,7 +42,7 @@ def test_a_flushed_redis_is_filled_again(bus: MemoryBus, store: Store, redis_url
     client = redis.Redis.from_url(redis_url)
     with served(bus, store, site(), tmp_path):
         put_incidents(bus, [*life("a1"), incident("a2")])
-        until(lambda: len(store.alerts()) == 2, "the view is there")
+        until(lambda: judged(bus) and len(store.alerts()) == 2, "the view is there, with every change")
         before = store.alerts()
         client.flushall()
         assert store.alerts() == []

@@ -18,6 +18,7 @@ import numpy as np
 
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.torch import TorchBackend
+from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
@@ -76,10 +77,10 @@ def staged(split: str, seed: int) -> Scene:
 
 
 def detections_of(scene: Scene, backend: TorchBackend, seconds: list[float]) -> Iterator[Detections]:
-    """Every frame through decoder, detector and memory; `seconds` gets the time that the memory took of each frame."""
+    """Every frame through decoder, detector, camera health and memory; `seconds` gets the memory's time for each."""
     cameras = scene.place.site(scene.id, FPS).cameras
     stage = DetectorStage(backend, cameras=cameras, decode_threads=1, memory_every_s=load_settings().memory_every_s)
-    memories = Memories()
+    health, memories = HealthWatch(cameras), Memories()
     for frame in scene_frames(scene):
         decoded = stage.decode(frame)
         found = stage.infer([decoded])[0]
@@ -87,7 +88,7 @@ def detections_of(scene: Scene, backend: TorchBackend, seconds: list[float]) -> 
         surface = memories.see(decoded, found, stage)
         seconds.append(time.perf_counter() - begin)
         ref = FrameRef(topic="frames", partition=0, offset=frame.seq, captured_at=frame.captured_at)
-        yield stage.describe(decoded, ref, found, None, surface)
+        yield stage.describe(decoded, ref, found, health.see(decoded), surface)
     stage.close()
 
 
