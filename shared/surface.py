@@ -36,7 +36,9 @@ class ZoneSurface(_Part):
         description="share of the zone's patches that were proven empty since they are known: traffic has driven over "
         "them, or a person has confirmed the view"
     )
-    hidden: Unit = Field(description="share of the zone's patches that something has hidden for the last seconds")
+    hidden: Unit = Field(
+        description="share of the zone's known patches that were not once seen free in the last seconds"
+    )
 
 
 class Surface(_Part):

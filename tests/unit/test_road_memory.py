@@ -192,3 +192,22 @@ def test_a_snapshot_of_another_model_or_of_other_zones_is_refused() -> None:
         unpack(value, other, "model@1")
     with pytest.raises(ValueError, match="not a snapshot"):
         unpack(b"nonsense", road.cells, "model@1")
+
+
+def test_a_patch_is_hidden_until_it_is_seen_free_once() -> None:
+    road = Road()
+    road.show(60)
+    lorry = box(0.3, 0.2, 0.7, 0.9)
+    assert road.show(4, boxes=lorry)[-1].zones[0].hidden == 1
+    gap = road.show(0.4)[-1]
+    assert gap.zones[0].hidden == 0
+    assert road.show(2, boxes=lorry)[-1].zones[0].hidden == 0
+    assert road.show(2, boxes=lorry)[-1].zones[0].hidden == 1
+
+
+def test_a_thing_that_shows_only_between_vehicles_hides_its_patches() -> None:
+    road = Road()
+    road.show(60)
+    lorry = box(0.3, 0.2, 0.7, 0.9)
+    told = [road.show(0.4, THING)[-1] if step % 2 else road.show(0.4, boxes=lorry)[-1] for step in range(20)]
+    assert 0 < told[-1].zones[0].hidden < 0.1

@@ -81,6 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--scenes", type=int, default=12)
+    parser.add_argument("--details", action="store_true", help="list what was said of lanes with nothing on them")
     arguments = parser.parse_args()
     backend = TorchBackend(find_weights(load_settings().model))
     scenes = [staged(arguments.split, seed) for seed in range(arguments.scenes)]
@@ -88,6 +89,11 @@ def main() -> int:
         cases = [case for found in pool.map(lambda scene: inspected(scene, backend), scenes) for case in found]
     print(f"Split {arguments.split}, {arguments.scenes} scenes, {backend.version}, {FPS} frames/s. {describe()}\n")
     print("\n".join(table(cases)))
+    if arguments.details:
+        for _, answer in (case for case in cases if case[0] == "nothing"):
+            print(
+                f"{answer.inspection_id}: {answer.verdict}: {[r.text for word in answer.cameras for r in word.reasons]}"
+            )
     return 0
 
 

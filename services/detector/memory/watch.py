@@ -105,26 +105,19 @@ class RoadWatch:
         distance = self._road.distance(now)
         named = self.cells.under(boxes.xyxy[boxes.scores >= _SURE], _GROW)
         self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
-        stays, hidden = self._stays()
-        limit = self._road.threshold
-        odd = self._road.known & ~hidden & (stays >= limit)
-        surface = self._tell(odd, hidden, stays / limit, at)
+        held = np.array([values for _, values in self._readings])
+        stays, few = _stays(held)
+        known, limit = self._road.known, self._road.threshold
+        odd = known & ~few & (stays >= limit)
+        # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
+        # free, and too little to say that something else than them is there.
+        hidden = known & ~(held < _SPREADS * limit).any(axis=0)
+        surface = self._tell(odd, known & ~few, hidden, stays / limit, at)
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
 
-    def _stays(self) -> tuple[Floats, Mask]:
-        """The second least of the last distances of each patch, and where too few were open to say."""
-        held = np.array([values for _, values in self._readings])
-        few = np.isfinite(held).sum(axis=0) < _OPEN
-        if len(held) < 2:
-            return np.zeros(held.shape[1], np.float32), np.ones(held.shape[1], np.bool_)
-        least = np.sort(np.where(np.isnan(held), np.inf, held), axis=0)[1]
-        return np.where(few, np.float32(0), least).astype(np.float32), few
-
-    def _tell(self, odd: Mask, hidden: Mask, ratio: Floats, at: int) -> Surface:
+    def _tell(self, odd: Mask, seen: Mask, hidden: Mask, ratio: Floats, at: int) -> Surface:
         assert self._road is not None
-        known = self._road.known
-        seen = known & ~hidden
         if seen.sum() >= _FEW and odd.sum() > _CHANGED * seen.sum():
             self._changed_since = self._changed_since or at
             zones = self._zones(hidden)
@@ -134,7 +127,7 @@ class RoadWatch:
         self._changed_since = None
         first = self._readings[0][0]
         self._began = np.where(odd, np.where(self._began > 0, self._began, first), 0)
-        state = "watching" if known.mean() >= 0.5 else "learning"
+        state = "watching" if self._road.known.mean() >= 0.5 else "learning"
         regions = self._regions(odd, np.where(seen, ratio, 0.0))
         return Surface(state=state, zones=self._zones(hidden), regions=regions)
 
@@ -193,3 +186,12 @@ class RoadWatch:
         limit = _FAMILIAR * road.threshold
         familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
         road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW), at)
+
+
+def _stays(held: Floats) -> tuple[Floats, Mask]:
+    """Of (readings, K) distances the second least of each patch, and where too few were open to say."""
+    few = np.isfinite(held).sum(axis=0) < _OPEN
+    if len(held) < 2:
+        return np.zeros(held.shape[1], np.float32), np.ones(held.shape[1], np.bool_)
+    least = np.sort(np.where(np.isnan(held), np.inf, held), axis=0)[1]
+    return np.where(few, np.float32(0), least).astype(np.float32), few
