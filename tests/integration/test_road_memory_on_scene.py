@@ -13,14 +13,15 @@ from shared.clock import NS
 from shared.messages import FrameRef
 from shared.store import Store
 from training.bench.detections import scene_frames
-from training.bench.unknown import staged, thing_of
+from training.bench.learned_scenes import compose
+from training.bench.unknown import thing_of
 from training.scenes.scene import FPS
 
 
 @pytest.mark.shared
 def test_things_without_a_name_are_told_also_by_the_worker_that_takes_over(redis_url: str, shared_dir: Path) -> None:
     store = Store.connect(redis_url)
-    scene = staged("dev", 2)
+    scene = compose("dev", "later", 2)
     site = scene.place.site(scene.id, FPS)
     # The whole picture alone: half the time, and the memory looks at nothing else.
     cameras = [camera.model_copy(update={"closeups": 0}) for camera in site.cameras]

@@ -57,7 +57,9 @@ def detect_all(
     code, lock = code_digest(), threading.Lock()
 
     def one(request: Request) -> tuple[Request, list[list[Detections]]]:
-        files = [folder / f"{_key(code, look, imgsz, request)}.json.gz" for look in looks]
+        files = [
+            folder / f"{key_of(code, look.backend.version, look.closer, imgsz, FPS, request)}.json.gz" for look in looks
+        ]
         wanting = [index for index, file in enumerate(files) if not file.is_file()]
         if wanting:
             with lock:  # cut-outs and clips are built once, not by each thread
@@ -73,9 +75,9 @@ def detect_all(
         return dict(pool.map(one, requests))
 
 
-def _key(code: str, look: Look, imgsz: int, request: Request) -> str:
-    text = f"{code} {look.backend.version} {look.closer} {imgsz} {FPS} {request}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def key_of(*parts: object) -> str:
+    """Names what was seen by all that it depends on."""
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def _write(file: Path, rows: Sequence[Detections]) -> None:

@@ -1,105 +1,53 @@
 """Things that the detector has no name for, on roads that the memory has just learned.
 
-    python -m training.bench.unknown [--split dev|test] [--scenes N]
+    python -m training.bench.unknown [--split dev|test] [--scenes N] [--quiet N] [--details]
 
-Each scene is 64 s of ordinary traffic, in which the memory learns, then a drawn or cut-out thing on one or two lanes
-for at least 14 s, with traffic on the others; in turns with a moving shadow, a wet patch that grows, a spot of light,
-birds, an insect on the lens, or a queue on the lanes without a thing. The whole pipeline judges it. Wayside without the
-memory is the baseline, on the same boxes.
+`--scenes` of the kind `later` of training/bench/learned_scenes.py and `--quiet` of the kind `quiet`, judged by the
+whole pipeline. Hours count from the end of the learning time on. Wayside without the memory is the baseline, on the
+same boxes.
 """
 
 import argparse
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.torch import TorchBackend
-from services.detector.health import HealthWatch
-from services.detector.memory.keeper import Memories
-from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from shared.clock import NS
-from shared.messages import Detections, FrameRef, Incident
+from shared.messages import Detections, Incident
 from shared.settings import load_settings
-from training.bench.detections import scene_frames
+from training.bench.learned import Request, see_all
+from training.bench.learned_scenes import LEARN_S
 from training.bench.machine import describe
 from training.intervals import garwood, percentile, wilson
-from training.scenes.casts import distance, queue, traffic
-from training.scenes.coco_cutouts import chosen
-from training.scenes.conditions import Conditions
-from training.scenes.debris import debris
-from training.scenes.paths import hold
-from training.scenes.places import lit
-from training.scenes.scene import FPS, SIZES, Actor, Scene, Staged, box_at
-from training.scenes.staged import place_of
-from training.scenes.things import ball
+from training.scenes.scene import FPS, Scene, box_at
 
-_LEARN_S, _SECONDS = 64.0, 84.0
-_EXTRAS = ("", "shadow", "wet", "light", "", "birds", "insect", "queue")
 # Found within 10 s of coming to rest; an alert near the thing counts.
 _WITHIN_S, _NEAR = 10.0, 0.02
-_CLASSES = ((8, 16), (16, 24), (24, 32), (32, 80))
+_CLASSES = ((8, 16), (16, 24), (24, 32), (32, 80), (16, 1000), (32, 1000))
+_NAMES = ("with the memory", "without it")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one scene: (height in pixels, seconds until it was told or None) of each thing, and what else was told."""
+    """Of one scene: (height in pixels, seconds until it was told or None) of each thing, what else was told, hours."""
 
     found: list[tuple[float, float | None]] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    hours: float = 0.0
 
 
-def staged(split: str, seed: int) -> Scene:
-    """One scene; the same split and seed give the same pixels."""
-    random = np.random.default_rng([7, split == "test", seed])
-    conditions = Conditions.draw(random, _EXTRAS[seed % len(_EXTRAS)])
-    place, view = place_of(split, random)
-    place = replace(place, plate=lit(place.plate, random))
-    scene = Scene(split, "unknown", seed, _SECONDS, place, view, conditions)
-    for number, lane in enumerate(random.permutation(place.lanes)[:2].tolist()):
-        things = [(ball(tuple(random.integers(30, 240, 3).tolist())), 0.6), *chosen(split, "thing")]
-        cutout, metres = things[int(random.integers(len(things)))] if random.random() < 0.3 else debris(random)
-        z, pixels = distance(place, metres, SIZES[(seed + 2 * number) % 4], random)
-        start = _LEARN_S + 3 + float(random.uniform(0, 3))
-        scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
-        scene.truth.append(Staged("obstacle-on-lane", "unknown", pixels, start, _SECONDS, scene.actors[-1]))
-        scene.closed[lane].append((start - 4, _SECONDS))
-    if conditions.extra == "queue":
-        for lane in set(range(place.lanes)) - {lane for lane, times in scene.closed.items() if times}:
-            queue(scene, random, lane)
-        scene.truth = [item for item in scene.truth if item.actor]  # congestion is not asked about here
-    traffic(scene, random)
-    return scene
-
-
-def detections_of(scene: Scene, backend: TorchBackend, seconds: list[float]) -> Iterator[Detections]:
-    """Every frame through decoder, detector, camera health and memory; `seconds` gets the memory's time for each."""
-    cameras = scene.place.site(scene.id, FPS).cameras
-    stage = DetectorStage(backend, cameras=cameras, decode_threads=1, memory_every_s=load_settings().memory_every_s)
-    health, memories = HealthWatch(cameras), Memories()
-    for frame in scene_frames(scene):
-        decoded = stage.decode(frame)
-        found = stage.infer([decoded])[0]
-        begin = time.perf_counter()
-        surface = memories.see(decoded, found, stage)
-        seconds.append(time.perf_counter() - begin)
-        ref = FrameRef(topic="frames", partition=0, offset=frame.seq, captured_at=frame.captured_at)
-        yield stage.describe(decoded, ref, found, health.see(decoded), surface)
-    stage.close()
-
-
-def outcomes(scene: Scene, rows: list[Detections]) -> tuple[Outcome, Outcome]:
+def outcomes(scene: Scene, rows: Sequence[Detections]) -> tuple[Outcome, Outcome]:
     """With the memory, and without it."""
     return _judge(scene, rows), _judge(scene, [row.model_copy(update={"surface": None}) for row in rows])
 
 
-def _judge(scene: Scene, rows: list[Detections]) -> Outcome:
+def _judge(scene: Scene, rows: Sequence[Detections]) -> Outcome:
     site = scene.place.site(scene.id, FPS)
-    analyzer, outcome = CameraAnalyzer(site, site.cameras[0]), Outcome()
+    analyzer, outcome = CameraAnalyzer(site, site.cameras[0]), Outcome(hours=(scene.seconds - LEARN_S) / 3600)
     told: dict[int, float] = {}
     for row in rows:
         for incident in analyzer.step(row).incidents:
@@ -114,7 +62,10 @@ def _judge(scene: Scene, rows: list[Detections]) -> Outcome:
                 told[number] = incident.detected_at / NS - scene.truth[number].start_s
     for number, item in enumerate(scene.truth):
         after = told.get(number)
-        outcome.found.append((item.pixels, after if after is not None and after <= _WITHIN_S else None))
+        within = after if after is not None and after <= _WITHIN_S else None
+        outcome.found.append((item.pixels, within))
+        if within is None:
+            outcome.missed.append(f"{scene.id} {scene.conditions.extra or 'plain'} {item.pixels:.0f} px: {after}")
     return outcome
 
 
@@ -128,53 +79,60 @@ def thing_of(scene: Scene, incident: Incident) -> int | None:
     return None
 
 
-def table(name: str, results: list[Outcome]) -> list[str]:
-    """Rows of the tables, in Markdown."""
-    lines = []
-    things = [thing for result in results for thing in result.found]
-    for low, high in (*_CLASSES, (16, 1000), (32, 1000)):
-        group = [after for pixels, after in things if low <= pixels < high]
-        hits = [after for after in group if after is not None]
-        interval = wilson(len(hits), len(group))
-        share = "-" if interval is None else f"{len(hits) / len(group):.0%} ({interval[0]:.0%}-{interval[1]:.0%})"
-        size = f"{low}-{high}" if high < 1000 else f"{low} and more"
-        late = percentile(hits, 95)
-        lines.append(
-            f"| {size} | {name} | {len(group)} | {len(hits)} | {share} | {'-' if late is None else f'{late:.1f}'} |"
-        )
+def table(results: Sequence[Sequence[Outcome]]) -> list[str]:
+    """Markdown: rows per size with the memory, then without it."""
+    lines = ["| height, px | contestant | staged | found within 10 s | rate (95 %) | p95 s |"]
+    lines.append("| --- | --- | --: | --: | --- | --: |")
+    for name, part in zip(_NAMES, results, strict=True):
+        things = [thing for result in part for thing in result.found]
+        for low, high in _CLASSES:
+            group = [after for pixels, after in things if low <= pixels < high]
+            hits = [after for after in group if after is not None]
+            interval = wilson(len(hits), len(group))
+            share = "-" if interval is None else f"{len(hits) / len(group):.0%} ({interval[0]:.0%}-{interval[1]:.0%})"
+            size = f"{low}-{high}" if high < 1000 else f"{low} and more"
+            late = percentile(hits, 95)
+            seconds = "-" if late is None else f"{late:.1f}"
+            lines.append(f"| {size} | {name} | {len(group)} | {len(hits)} | {share} | {seconds} |")
     return lines
+
+
+def false_alarms(name: str, results: Sequence[Outcome], details: bool) -> list[str]:
+    """A line with the rate, and each of them."""
+    others, hours = [text for result in results for text in result.others], sum(result.hours for result in results)
+    low, high = garwood(len(others), hours) or (0.0, 0.0)
+    rate = f"{len(others) / hours:.2f} ({low:.2f}-{high:.2f}) per hour"
+    missed = [f"  missed {text}" for result in results for text in result.missed] if details else []
+    return [
+        "",
+        f"{name}: {len(others)} other alerts in {hours:.2f} h: {rate}",
+        *(f"  {text}" for text in others),
+        *missed,
+    ]
 
 
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
-    parser.add_argument("--scenes", type=int, default=24)
+    parser.add_argument("--scenes", type=int, default=40)
+    parser.add_argument("--quiet", type=int, default=16, help="scenes of four minutes without a thing")
+    parser.add_argument("--details", action="store_true", help="list what was missed")
     arguments = parser.parse_args()
     backend = TorchBackend(find_weights(load_settings().model))
-    seconds: list[float] = []
-    scenes = [staged(arguments.split, seed) for seed in range(arguments.scenes)]
-
-    def one(scene: Scene) -> tuple[Outcome, Outcome]:
-        return outcomes(scene, list(detections_of(scene, backend, seconds)))
-
-    with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
-        results = list(pool.map(one, scenes))
-    hours = arguments.scenes * _SECONDS / 3600
-    print(f"Split {arguments.split}, {arguments.scenes} scenes, {backend.version}, {FPS} frames/s. {describe()}\n")
-    print("| height, px | contestant | staged | found within 10 s | rate (95 %) | p95 s |")
-    print("| --- | --- | --: | --: | --- | --: |")
-    names = ("with the memory", "without it")
-    for name, part in zip(names, zip(*results, strict=True), strict=True):
-        print("\n".join(table(name, list(part))))
-    for name, part in zip(names, zip(*results, strict=True), strict=True):
-        others = [text for result in part for text in result.others]
-        low, high = garwood(len(others), hours) or (0.0, 0.0)
-        rate = f"{len(others) / hours:.2f} ({low:.2f}-{high:.2f}) per hour"
-        print(f"\n{name}: {len(others)} other alerts in {hours:.2f} h: {rate}")
-        for text in others:
-            print(f"  {text}")
-    print(f"\nmemory: {1000 * sum(seconds) / len(seconds):.2f} ms per frame, beside other work on every core")
+    later: list[Request] = [(arguments.split, "later", seed) for seed in range(arguments.scenes)]
+    quiet: list[Request] = [(arguments.split, "quiet", seed) for seed in range(arguments.quiet)]
+    results, times = [], []
+    for scene, seen in chain(see_all(backend, later, with_faults=True), see_all(backend, quiet)):
+        results.append(outcomes(scene, seen.plain))
+        times.append(seen.memory_ms)
+    parts = list(zip(*results, strict=True))
+    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes, {backend.version}, {FPS} frames/s. "
+          f"{describe()}\n")  # fmt: skip
+    print("\n".join(table(parts)))
+    for name, part in zip(_NAMES, parts, strict=True):
+        print("\n".join(false_alarms(name, part, arguments.details)))
+    print(f"\nmemory: {sum(times) / len(times):.2f} ms per frame, beside other work on every core")
     return 0
 
 

@@ -12,8 +12,8 @@ from shared.catalogue import ZoneKind
 from shared.geometry import inside_polygon
 from shared.site import Zone
 
-# The kinds of zones on which nothing may lie.
-KINDS: frozenset[ZoneKind] = frozenset({"lane", "runway", "taxiway"})
+# The kinds of zones on which nothing may lie, or somebody asks whether anything does.
+KINDS: frozenset[ZoneKind] = frozenset({"lane", "shoulder", "runway", "taxiway", "stand"})
 # Pixels of the model's input per patch: the finest layer that the memory looks at has this stride.
 STRIDE = 8
 

@@ -1,0 +1,64 @@
+"""Scenes for the memory of the empty road: it learns from 64 s of ordinary traffic, and is asked afterwards.
+
+- `later`: then a drawn or cut-out thing comes to rest on one or two lanes; traffic goes on on the others.
+- `start`: the thing has lain there since before the first frame.
+- `quiet`: nothing comes for four more minutes.
+
+Each in turns with a moving shadow, a wet patch that grows, a spot of light, birds, an insect on the lens, or a queue on
+the lanes without a thing. Seeds fix every scene; `dev` and `test` have other vehicles, things and roads.
+"""
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from training.scenes.casts import Random, distance, queue, traffic
+from training.scenes.coco_cutouts import chosen
+from training.scenes.conditions import Conditions
+from training.scenes.debris import debris
+from training.scenes.paths import hold
+from training.scenes.places import lit
+from training.scenes.scene import SIZES, Actor, Scene, Staged
+from training.scenes.staged import place_of
+from training.scenes.things import ball
+
+Kind = Literal["later", "start", "quiet"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LEARN_S, SECONDS, QUIET_S = 64.0, 96.0, 304.0
+_EXTRAS = ("", "shadow", "wet", "light", "", "birds", "insect", "queue")
+
+
+def compose(split: str, kind: Kind, seed: int) -> Scene:
+    """One scene; the same arguments give the same pixels."""
+    random = np.random.default_rng([7, split == "test", KINDS.index(kind), seed])
+    conditions = Conditions.draw(random, _EXTRAS[seed % len(_EXTRAS)])
+    place, view = place_of(split, random)
+    place = replace(place, plate=lit(place.plate, random))
+    scene = Scene(split, kind, seed, QUIET_S if kind == "quiet" else SECONDS, place, view, conditions)
+    if kind != "quiet":
+        _strew(scene, random)
+    if conditions.extra == "queue":
+        for lane in set(range(place.lanes)) - {lane for lane, times in scene.closed.items() if times}:
+            queue(scene, random, lane)
+        scene.truth = [item for item in scene.truth if item.actor]  # congestion is not asked about here
+    traffic(scene, random)
+    return scene
+
+
+def _strew(scene: Scene, random: Random) -> None:
+    """Something on two lanes, which are closed to traffic from shortly before it comes."""
+    for number, lane in enumerate(random.permutation(scene.place.lanes)[:2].tolist()):
+        things = [(ball(tuple(random.integers(30, 240, 3).tolist())), 0.6), *chosen(scene.split, "thing")]
+        cutout, metres = things[int(random.integers(len(things)))] if random.random() < 0.3 else debris(random)
+        z, pixels = distance(scene.place, metres, SIZES[(scene.seed + 2 * number) % 4], random)
+        start = LEARN_S + 3 + float(random.uniform(0, 3)) if scene.kind == "later" else -1.0
+        scene.actors.append(Actor(cutout, metres, hold(lane + 0.5, z, start)))
+        scene.truth.append(Staged("obstacle-on-lane", "unknown", pixels, start, SECONDS, scene.actors[-1]))
+        scene.closed[lane].append((start - 4, SECONDS))
+
+
+def lane_of(item: Staged, time_s: float) -> str | None:
+    """The id of the zone on which a thing lies."""
+    at = item.actor.path(time_s) if item.actor else None
+    return None if at is None else f"lane-{int(at[0]) + 1}"
