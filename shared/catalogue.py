@@ -66,8 +66,11 @@ CATALOGUE: dict[str, IncidentType] = {
         IncidentType("person-on-lane", "critical", dict.fromkeys(_LANES, 1.0), "Person on lane", PERSONS),
         # As for persons. Birds fly by: a box of one over the lane is no incident, unless a site says so.
         IncidentType("animal-on-lane", "critical", dict.fromkeys(_LANES, 1.0), "Animal on lane", ANIMALS - {"bird"}),
-        # 3 s at rest: things that blow or roll across do not stay.
-        IncidentType("obstacle-on-lane", "critical", dict.fromkeys(_LANES, 3.0), "Obstacle on lane", None),
+        # 3 s at rest: things that blow or roll across do not stay. 30 s on a stand, and only while no aircraft is
+        # there: crews put down their gear for a moment.
+        IncidentType(
+            "obstacle-on-lane", "critical", dict.fromkeys(_LANES, 3.0) | {"stand": 30.0}, "Obstacle on lane", None
+        ),
         # 1 s of travel against the lane's direction: an id switch between two cars is over sooner.
         IncidentType("wrong-way", "critical", {"lane": 1.0, "shoulder": 1.0}, "Wrong-way vehicle", ROAD_VEHICLES),
         # 20 s: longer than a platoon needs to pass one slow lorry.

@@ -14,7 +14,7 @@ Danger = Literal["object-at-rest", "person", "animal", "unfamiliar", "incident"]
 # Why nobody can tell.
 Doubt = Literal[
     "no-frames", "frames-missing", "picture-fault", "not-measured", "no-memory", "learning", "view-changed",
-    "not-known", "not-proven", "hidden", "visibility", "doubtful", "late",
+    "not-known", "not-proven", "hidden", "may-pass", "visibility", "doubtful", "late",
 ]  # fmt: skip
 # With a camera's id behind it, it names a picture.
 InspectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]

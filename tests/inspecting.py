@@ -88,7 +88,7 @@ def frame(camera: str, at: int, **changes: object) -> Tracks:
     return Tracks.model_validate(fields | changes)
 
 
-def frames(camera: str, begin_s: float = -2, end_s: float = 12, **changes: object) -> list[Tracks]:
+def frames(camera: str, begin_s: float = -2, end_s: float = 22, **changes: object) -> list[Tracks]:
     """Frames of an empty lane; the memory is asked on every second one."""
     made = []
     for step in range(round(begin_s * FPS), round(end_s * FPS) + 1):
@@ -135,6 +135,7 @@ class Trouble:
         change: what it does to a frame; None takes the frame away.
         least_s: how long it has to last at least to count.
         more_s: how much longer it may last.
+        stays: until the end; what passes is waited for.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Trouble:
     least_s: float = 0.0
     gravest: str = "cannot-tell"
     more_s: float = 2.0
+    stays: bool = False
 
 
 def also(**changes: object) -> Change:
@@ -164,7 +166,7 @@ def troubles() -> Iterator[Trouble]:
     yield Trouble("not known", with_surface(known=0.9))
     yield Trouble("not proven", with_surface(proven=0.9))
     yield Trouble("another zone only", with_surface(zone="verge"))
-    yield Trouble("perhaps something", with_surface(regions=[unfamiliar(0.45)]))
+    yield Trouble("perhaps something", with_surface(regions=[unfamiliar(0.45)]), stays=True)
     yield Trouble("something lies there", with_surface(regions=[unfamiliar(0.5)]), gravest="not-clear")
     at_edge = unfamiliar(0.9, (0.20, 0.90, 0.34, 0.99))
     yield Trouble("something at the edge", with_surface(regions=[at_edge]), gravest="not-clear")
@@ -173,9 +175,9 @@ def troubles() -> Iterator[Trouble]:
     yield Trouble("person", with_thing(thing("person")), 0.6, "not-clear")
     yield Trouble("person for a moment", with_thing(thing("person", score=0.3)), more_s=0.4)
     yield Trouble("dog", with_thing(thing("dog")), 0.6, "not-clear")
-    yield Trouble("car at rest", with_thing(thing("car")), 2.2, "not-clear")
-    yield Trouble("unknown thing at rest", with_thing(thing("suitcase", score=0.4)), 2.2, "not-clear")
-    yield Trouble("weak box at rest", with_thing(thing("car", score=0.12)), 2.2)
+    yield Trouble("car at rest", with_thing(thing("car")), 4.2, "not-clear")
+    yield Trouble("unknown thing at rest", with_thing(thing("suitcase", score=0.4)), 4.2, "not-clear")
+    yield Trouble("weak box at rest", with_thing(thing("car", score=0.12)), 4.2)
     yield Trouble("no pictures", lambda tracks: None, 2.4)
     yield Trouble("memory not asked", also(surface=None), 3.8)
     yield Trouble("health not measured", also(health=None), 3.6)

@@ -37,7 +37,7 @@ def inspection_of(
         judged_at=judged_at,
         asked_at=request.asked_at,
         verdict=verdict,
-        summary=_summary(verdict, words, (judged_at - request.at) / NS),
+        summary=_summary(verdict, words, min(judged_at - request.at, limits.window_ns) / NS),
         cameras=words,
         incidents=[],
     )

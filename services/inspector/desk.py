@@ -11,7 +11,7 @@ from services.inspector.opens import OpenIncidents
 from services.inspector.place import Place
 from services.inspector.timetable import Timetable
 from shared.clock import NS
-from shared.inspection import CameraInspection, Inspection, InspectionRequest
+from shared.inspection import CameraInspection, Danger, Doubt, Inspection, InspectionRequest
 from shared.messages import Box, Tracks
 from shared.site import Camera, Site, Zone
 
@@ -24,6 +24,8 @@ _CLOCK_RESET_NS = 2 * NS
 SILENT_S = 5.0
 # No answer waits longer, also where one camera's clock is years ahead of the others'.
 LONGEST_S = 120.0
+# Reasons that are gone when traffic has driven on.
+_PASSING: frozenset[Danger | Doubt] = frozenset({"hidden", "may-pass"})
 # Every camera of a lane calls for a scheduled inspection; the ids of so many answered ones are remembered.
 _ANSWERED = 10_000
 
@@ -126,12 +128,15 @@ class Desk:
         return [pending for pending in self._pending.values() if self._is_due(pending, now_s)]
 
     def judge(self, pending: Pending) -> Inspection | None:
-        """The answer to a question that is due; None: only traffic hides the road, so watching goes on."""
+        """The answer to a question that is due; None: only traffic is in the way, so watching goes on.
+
+        The last window counts: what has driven away in the meantime is none of its reasons.
+        """
         request, limits = pending.request, self._limits
         words = [self._word(request, pending.end, *part) for part in self._lanes[request.lane]]
         inspection = inspection_of(request, self._site.site, pending.end, words, limits)
         most = request.at + limits.most_windows * limits.window_ns
-        if not pending.cut and _only_hidden(words) and pending.end < most:
+        if not pending.cut and _only_in_the_way(words) and pending.end < most:
             pending.end += limits.window_ns
             return None
         del self._pending[request.request_id]
@@ -144,6 +149,9 @@ class Desk:
         """The stream has ended: the answers to all questions, from what there is."""
         for pending in self._pending.values():
             pending.cut = True
+            # Of a window that has only begun, nothing is known: the one before it has the last word.
+            if pending.end > pending.request.at + self._limits.window_ns:
+                pending.end -= self._limits.window_ns
         return [answer for pending in list(self._pending.values()) if (answer := self.judge(pending)) is not None]
 
     def _is_due(self, pending: Pending, now_s: float | None) -> bool:
@@ -159,17 +167,18 @@ class Desk:
         return pending.cut
 
     def _word(self, request: InspectionRequest, end: int, camera: Camera, zone: Zone, place: Place) -> CameraInspection:
-        looks = [look for look in self._cameras[camera.id].looks if request.at <= look.captured_at <= end]
+        start = max(request.at, end - self._limits.window_ns)
+        looks = [look for look in self._cameras[camera.id].looks if start <= look.captured_at <= end]
         return judge_camera(
             Watched(
                 camera=camera,
                 zone=zone,
                 place=place,
-                start=request.at,
+                start=start,
                 end=end,
                 looks=looks,
                 last_object_at=self._last_object_at(camera.id, zone.id, end),
-                incidents=self._incidents.during(self._run, camera.id, zone.id, request.at, end),
+                incidents=self._incidents.during(self._run, camera.id, zone.id, start, end),
             ),
             self._limits,
         )
@@ -199,6 +208,6 @@ class Desk:
         return [pending for pending in self._pending.values() if pending.request.lane in zones]
 
 
-def _only_hidden(words: list[CameraInspection]) -> bool:
+def _only_in_the_way(words: list[CameraInspection]) -> bool:
     codes = {reason.code for word in words for reason in word.reasons}
-    return codes == {"hidden"}
+    return bool(codes) and codes <= _PASSING

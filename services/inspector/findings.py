@@ -60,6 +60,7 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     yield from _present(looks, zone, _ANIMALS, "animal", limits)
     found = rests(looks, zone, PERSONS | _ANIMALS)
     lasting = [rest for rest in found if rest.span_ns >= limits.rest_ns]
+    slow = [rest for rest in found if rest.span_ns >= limits.slow_ns]
     if lasting:
         # The surest of those that stayed: it decides whether it is one at all.
         rest = max(lasting, key=lambda item: item.score)
@@ -69,11 +70,16 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
         else:
             yield _reason("doubtful", "cannot-tell", f"perhaps a {where}", rest.item, rest.score), rest.look
         return
+    if slow:
+        rest = slow[0]
+        text = f"{rest.item.label}, at one place for {in_words(rest.span_ns)}: it may rest, or be far and slow"
+        yield _reason("may-pass", "cannot-tell", text, rest.item, rest.score), rest.look
+        return
     halted = [rest for rest in found if rest.span_ns >= limits.halt_ns and end - rest.until <= limits.halt_ns // 2]
     if halted:
         rest = halted[0]
         text = f"{rest.item.label}, at one place for the last {in_words(rest.span_ns)}: it may have stopped"
-        yield _reason("doubtful", "cannot-tell", text, rest.item, rest.score), rest.look
+        yield _reason("may-pass", "cannot-tell", text, rest.item, rest.score), rest.look
 
 
 def of_surface(looks: Sequence[Look], zone: str, place: Place, limits: Limits) -> Iterator[Found]:
@@ -115,7 +121,7 @@ def _unfamiliar(touching: Sequence[tuple[Unfamiliar, int]], looks: Sequence[Look
         yield Reason(code="unfamiliar", verdict="not-clear", text=text, box=region.box, score=region.score), index
     elif region.score >= limits.doubtful:
         text = f"something may lie on the lane, for {lasted}"
-        yield Reason(code="doubtful", verdict="cannot-tell", text=text, box=region.box, score=region.score), index
+        yield Reason(code="may-pass", verdict="cannot-tell", text=text, box=region.box, score=region.score), index
 
 
 def _present(looks: Sequence[Look], zone: str, labels: frozenset[str], code: str, limits: Limits) -> Iterator[Found]:

@@ -10,8 +10,8 @@ class Limits:
     """Times in ns of event time, shares 0..1.
 
     Attributes:
-        window_ns: how long a lane is watched. Long enough for each rule below to see its cause twice over.
-        most_windows: while traffic hides the road and nothing else is wrong, watching goes on for so many windows.
+        window_ns: how long a lane is watched. Long enough for each rule below to see its cause.
+        most_windows: while only traffic is in the way, watching goes on for so many windows; the last one counts.
         silent_ns: without a frame for longer (or three frames of a slow camera) something may have happened unseen.
         unasked_ns: the same for what is not asked on every frame: the memory of the road, the picture's condition.
         known, proven: least shares of the lane that the memory must know, and that traffic or a person must have shown
@@ -19,8 +19,9 @@ class Limits:
         hidden: share of the lane that may be hidden at the end. The far end of a lane always has a vehicle or two.
         unfamiliar: score from which on something lies there; the threshold of the memory's own method.
         doubtful: from here on something may lie there. Between the two nobody can tell.
-        rest_ns: at one place for as long, an object rests. A vehicle at the far end of a lane, a few pixels a second
-            fast, needs less than this for a quarter of its size.
+        rest_ns: at one place for as long, an object rests: most of a window. A vehicle at the far end of a lane, a few
+            pixels a second fast, needs less than this for a quarter of its size.
+        slow_ns: at one place for as long, it may rest, or be such a vehicle: the next window will tell.
         halt_ns: at one place for as long at the very end, it may be about to rest.
         sure: mean score of an object at rest from which on it is one; below, nobody can tell.
         presence_ns: seen for as long, a person or an animal is there; seen for less, there may be one.
@@ -37,7 +38,8 @@ class Limits:
     hidden: float = 0.05
     unfamiliar: float = 0.5
     doubtful: float = 0.4
-    rest_ns: int = 2 * NS
+    rest_ns: int = 4 * NS
+    slow_ns: int = 2 * NS
     halt_ns: int = NS
     sure: float = 0.25
     presence_ns: int = NS // 2

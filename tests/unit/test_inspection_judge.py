@@ -95,7 +95,8 @@ def test_never_clear_with_a_trouble_on_any_camera_at_any_time(trouble: Trouble, 
         # At some time within the window, for as long as the trouble needs, on a frame on which the memory is asked.
         latest = round((WINDOW_S - trouble.least_s) * FPS) // 2 * 2
         begin = START + chance.randrange(0, latest + 1, 2) * NS // FPS
-        end = begin + to_ns(trouble.least_s) + chance.randrange(to_ns(trouble.more_s))
+        lasts = to_ns(trouble.least_s) + chance.randrange(to_ns(trouble.more_s))
+        end = START + 60 * NS if trouble.stays else begin + lasts
         streams[hit] = struck(streams[hit], trouble, begin, end)
         answer = inspect(streams)
         assert answer.verdict == trouble.gravest, (begin - START, end - START, answer.summary)
@@ -176,11 +177,37 @@ def test_what_does_not_concern_the_lane_changes_nothing() -> None:
 
 def test_a_car_that_stops_in_the_last_second_is_no_longer_clear() -> None:
     stops = Trouble("stops", lambda tracks: tracks.model_copy(update={"objects": [thing("car")]}))
-    streams = empty()
+    # The clips end after the first window; where they go on, so does watching, and the car is not-clear.
+    short = [frames("km41", end_s=5), frames("km42", end_s=5)]
+    answer = inspect([struck(short[0], stops, START + to_ns(3.8), START + 60 * NS), short[1]])
+    assert (answer.verdict, codes(answer)) == ("cannot-tell", {"may-pass"})
+    assert "it may have stopped" in answer.summary
+    streams = [frames(camera, end_s=30) for camera in CAMERAS]
     streams[0] = struck(streams[0], stops, START + to_ns(3.8), START + 60 * NS)
     answer = inspect(streams)
-    assert (answer.verdict, codes(answer)) == ("cannot-tell", {"doubtful"})
-    assert "it may have stopped" in answer.summary
+    assert (answer.verdict, answer.judged_at) == ("not-clear", START + 10 * NS)
+
+
+@pytest.mark.parametrize("seconds", [1.1, 2.4, 3.8])
+def test_a_car_that_pauses_and_drives_on_is_waited_for(seconds: float) -> None:
+    pauses = Trouble("pauses", lambda tracks: tracks.model_copy(update={"objects": [thing("car")]}))
+    streams = [frames(camera, end_s=30) for camera in CAMERAS]
+    streams[0] = struck(streams[0], pauses, START + to_ns(4.9 - seconds), START + to_ns(4.9))
+    answer = inspect(streams)
+    assert (answer.verdict, answer.judged_at) == ("clear", START + 10 * NS)
+    assert answer.summary.endswith("for 5 s")
+
+
+def test_what_is_nearly_unfamiliar_is_watched_until_it_is_not() -> None:
+    nearly = Trouble(
+        "nearly", lambda tracks: tracks.model_copy(update={"surface": surface(regions=[unfamiliar(0.45)])})
+    )
+    streams = [frames(camera, end_s=30) for camera in CAMERAS]
+    streams[1] = struck(streams[1], nearly, START, START + 6 * NS)
+    answer = inspect(streams)
+    assert (answer.verdict, answer.judged_at) == ("clear", START + 15 * NS)
+    answer = inspect([streams[0], struck(frames("km42", end_s=30), nearly, START, START + 60 * NS)])
+    assert (answer.verdict, codes(answer), answer.judged_at) == ("cannot-tell", {"may-pass"}, START + 20 * NS)
 
 
 def test_a_track_that_changes_its_id_all_the_time_still_rests() -> None:

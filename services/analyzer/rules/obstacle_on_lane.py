@@ -1,4 +1,5 @@
-"""`obstacle-on-lane`: a thing that lies on a lane, runway or taxiway for 3 s, with a name or without one."""
+"""`obstacle-on-lane`: a thing that lies on a lane, runway or taxiway for 3 s, or on a vacant stand for 30 s, with a
+name or without one."""
 
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from services.analyzer.motion import box_area, box_iou, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import UnfamiliarThings
+from services.analyzer.rules.vacant import VacantStands
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES
 from shared.clock import NS
@@ -34,10 +36,12 @@ class ObstacleOnLane(RestingRule):
 
     def __init__(self, site: str, watches: Watches) -> None:
         super().__init__(self.incident, site, watches, min_score=_MIN_SCORE, same_place=_same_place)
-        self._unfamiliar = UnfamiliarThings(watches)
+        self._vacant = VacantStands(watches)
+        self._unfamiliar = UnfamiliarThings(watches, self._vacant.may_open)
 
     def _claims(self, scene: Scene) -> list[Claim]:
         """Things with a name, and regions where none of these is."""
+        self._vacant.see(scene)
         named = super()._claims(scene)
         # Where a thing with a name has not had its time yet, the region waits as well.
         boxes = [claim.track.box for claim in named if claim.opens or _may_pause(claim.track, scene)]
@@ -46,14 +50,15 @@ class ObstacleOnLane(RestingRule):
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
-        return [super().state(), self._unfamiliar.state()]
+        return [super().state(), self._unfamiliar.state(), self._vacant.state()]
 
     def restore(self, value: JsonValue) -> None:
         """See `Rule.restore`."""
-        if not isinstance(value, list) or len(value) != 2:
+        if not isinstance(value, list) or len(value) != 3:
             raise ValueError("not a state of this rule")
         super().restore(value[0])
         self._unfamiliar.restore(value[1])
+        self._vacant.restore(value[2])
 
     def _concerns(self, track: TrackView, scene: Scene) -> bool:
         return box_area(track.box) <= _MAX_AREA and not any(
@@ -63,7 +68,7 @@ class ObstacleOnLane(RestingRule):
         )
 
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
-        return not _may_pause(track, scene)
+        return not _may_pause(track, scene) and self._vacant.may_open(watch, scene.captured_at)
 
 
 def _may_pause(track: TrackView, scene: Scene) -> bool:

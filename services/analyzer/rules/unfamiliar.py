@@ -1,5 +1,7 @@
 """Things that the detector has no name for: the regions of the memory of the empty road, as claims of an obstacle."""
 
+from collections.abc import Callable
+
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
@@ -34,8 +36,9 @@ _STATE: TypeAdapter[list[tuple[BoxTuple, int]]] = TypeAdapter(list[tuple[BoxTupl
 class UnfamiliarThings:
     """Turns regions into claims, but for those where a vehicle, person or animal is or was a moment ago."""
 
-    def __init__(self, watches: Watches) -> None:
-        self._watches = watches
+    def __init__(self, watches: Watches, may_open: Callable[[Watch, int], bool]) -> None:
+        """`may_open`: whether a thing may be told on a zone at a time (UTC ns), beside the zone's schedule."""
+        self._watches, self._may_open = watches, may_open
         self._named: list[tuple[BoxTuple, int]] = []
         self._here: list[BoxTuple] = []
 
@@ -52,7 +55,7 @@ class UnfamiliarThings:
             if self._has_name(region.box):
                 continue
             lasted = scene.captured_at - region.since >= max(watch.after_ns, _LASTS_NS)
-            opens = lasted and watch.may_open(scene.captured_at)
+            opens = lasted and watch.may_open(scene.captured_at) and self._may_open(watch, scene.captured_at)
             view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
             found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
         return found

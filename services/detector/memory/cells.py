@@ -41,6 +41,10 @@ class Cells:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Cells":
+        """Itself: nothing in it changes, and a copied memory is still one of these patches."""
+        return self
+
     @property
     def digest(self) -> str:
         """Names the patches: a memory of others is of no use."""
