@@ -25,6 +25,9 @@ class PictureHealth(_Part):
     """The condition of one frame's picture, from this frame and those before it."""
 
     faults: list[PictureFault] = Field(description="none: the picture can be trusted")
+    suspected: list[PictureFaultKind] = Field(
+        default=[], description="what looks like a fault now and has not lasted long enough to be one"
+    )
     brightness: float = Field(ge=0, le=1, description="mean grey level")
     contrast: float = Field(ge=0, description="standard deviation of the grey levels, 0..1")
     sharpness: float = Field(ge=0, description="relative to the camera's reference view; 1 is as sharp")

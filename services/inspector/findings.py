@@ -82,8 +82,14 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
         yield _reason("may-pass", "cannot-tell", text, rest.item, rest.score), rest.look
 
 
-def of_surface(looks: Sequence[Look], zone: str, place: Place, limits: Limits) -> Iterator[Found]:
-    """What the memory of the empty lane says, over all the frames on which it was asked."""
+def of_surface(
+    looks: Sequence[Look], zone: str, place: Place, doubted_since: int | None, limits: Limits
+) -> Iterator[Found]:
+    """What the memory of the empty lane says, over all the frames on which it was asked.
+
+    Args:
+        doubted_since: from this capture time on what is unfamiliar may be the picture's fault (UTC ns).
+    """
     asked = [(index, look.surface) for index, look in enumerate(looks) if look.surface is not None]
     states = {surface.state for _, surface in asked}
     if "learning" in states:
@@ -91,7 +97,7 @@ def of_surface(looks: Sequence[Look], zone: str, place: Place, limits: Limits) -
     if "changed" in states:
         yield _doubt("view-changed", "the whole view looks otherwise than what was learned"), None
     touching = [(region, index) for index, surface in asked for region in surface.regions if place.touches(region.box)]
-    yield from _unfamiliar(touching, looks, limits)
+    yield from _unfamiliar(touching, looks, doubted_since, limits)
     parts = [[part for part in surface.zones if part.zone == zone] for _, surface in asked]
     if not all(parts):
         yield _doubt("no-memory", "the memory does not cover this lane"), None
@@ -110,16 +116,24 @@ def of_surface(looks: Sequence[Look], zone: str, place: Place, limits: Limits) -
         yield _doubt("hidden", f"{shares[-1].hidden:.0%} of the lane is hidden by what is on it"), asked[-1][0]
 
 
-def _unfamiliar(touching: Sequence[tuple[Unfamiliar, int]], looks: Sequence[Look], limits: Limits) -> Iterator[Found]:
-    if not touching:
+def _unfamiliar(
+    touching: Sequence[tuple[Unfamiliar, int]], looks: Sequence[Look], doubted_since: int | None, limits: Limits
+) -> Iterator[Found]:
+    told = [item for item in touching if item[0].score >= limits.doubtful]
+    sure = [
+        (region, index)
+        for region, index in told
+        if region.score >= limits.unfamiliar and (doubted_since is None or looks[index].captured_at < doubted_since)
+    ]
+    if not told:
         return
     # Of equal scores the latest: it lies there still.
-    region, index = max(touching, key=lambda item: (item[0].score, item[1]))
+    region, index = max(sure or told, key=lambda item: (item[0].score, item[1]))
     lasted = in_words(max(0, looks[index].captured_at - region.since))
-    if region.score >= limits.unfamiliar:
+    if sure:
         text = f"something lies on the lane that does not belong to it, for {lasted}"
         yield Reason(code="unfamiliar", verdict="not-clear", text=text, box=region.box, score=region.score), index
-    elif region.score >= limits.doubtful:
+    else:
         text = f"something may lie on the lane, for {lasted}"
         yield Reason(code="may-pass", verdict="cannot-tell", text=text, box=region.box, score=region.score), index
 

@@ -45,7 +45,7 @@ def judge_camera(watched: Watched, limits: Limits) -> CameraInspection:
     found = [
         *findings.of_incidents(watched.incidents),
         *findings.of_objects(looks, zone, watched.end, limits),
-        *findings.of_surface(looks, zone, watched.place, limits),
+        *findings.of_surface(looks, zone, watched.place, _doubted_since(looks), limits),
         *((reason, None) for reason in _unseen(watched, limits)),
     ]
     found.sort(key=lambda item: _WORST_FIRST.index(item[0].verdict))
@@ -79,6 +79,9 @@ def _unseen(watched: Watched, limits: Limits) -> Iterator[Reason]:
         yield _doubt("frames-missing", f"no picture for {in_words(gap)} of this time")
     measured = [look for look in looks if look.health is not None]
     yield from _faults(measured)
+    last = measured[-1].health if measured else None
+    if last and last.suspected and not last.faults:
+        yield _doubt("may-pass", f"the picture may be {last.suspected[0]}")
     # What is not asked on every frame is due a little after the frame that it waits for.
     unasked = max(limits.unasked_ns, silent)
     if findings.longest_gap([look.captured_at for look in measured], start, end) > unasked:
@@ -88,6 +91,13 @@ def _unseen(watched: Watched, limits: Limits) -> Iterator[Reason]:
         yield _doubt("no-memory", "the memory of the empty lane was not asked all the time")
     for label in dict.fromkeys(_bad_views(looks, limits)):
         yield _doubt("visibility", f"the view is not clear: {label}")
+
+
+def _doubted_since(looks: Sequence[Look]) -> int | None:
+    """Capture time from which on the picture was, or may have been, at fault: then all of it looks unfamiliar."""
+    begun = [fault.since for look in looks if look.health for fault in look.health.faults]
+    begun += [look.captured_at for look in looks if look.health and look.health.suspected]
+    return min(begun, default=None)
 
 
 def _faults(measured: Sequence[Look]) -> Iterator[Reason]:

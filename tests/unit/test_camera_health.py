@@ -112,3 +112,11 @@ def test_late_pictures_are_not_measured_and_a_clock_set_back_begins_a_new_time(g
     watch(good[:60], meter)
     assert meter.step(good[60], 11 * NS) is None
     assert meter.step(good[61], 2 * NS) is not None
+
+
+def test_what_has_not_lasted_yet_is_suspected(good: list[Picture]) -> None:
+    case = next(case for case in CASES if case.name == "blurred, 10 px")
+    results = [health for health in watch(staged(good[:110], case, FPS, 15, 34, 1)) if health]
+    assert results[30].suspected == []
+    assert results[-1].suspected == ["blurred"]
+    assert results[-1].faults == []

@@ -9,10 +9,12 @@ from services.inspector.opens import OpenIncidents
 from shared.clock import NS, to_ns
 from shared.inspection import Inspection
 from shared.messages import Incident, Tracks
+from shared.surface import Surface
 from tests.inspecting import (
     BESIDE,
     CAMERAS,
     FPS,
+    HEALTHY,
     ON_LANE,
     START,
     Trouble,
@@ -247,3 +249,32 @@ def test_an_answer_about_a_road_of_some_time_ago_is_no_answer() -> None:
     assert (late.verdict, codes(late)) == ("cannot-tell", {"late"})
     # Of a recording, and in a replay, it is what one wants.
     assert inspect(empty(), asked_at=START + 400 * 86400 * NS).verdict == "clear"
+
+
+def test_what_is_unfamiliar_in_a_picture_that_may_be_at_fault_is_neither_clear_nor_a_thing() -> None:
+    suspected = Trouble(
+        "suspected",
+        lambda tracks: tracks.model_copy(
+            update={"health": HEALTHY.model_copy(update={"suspected": ["blurred"]}), "surface": lies(tracks.surface)}
+        ),
+    )
+    for stream in (struck(frames("km41"), suspected, START + NS, START + 30 * NS), both_begin_and_end()):
+        answer = inspect([stream, frames("km42")])
+        assert (answer.verdict, codes(answer)) == ("cannot-tell", {"may-pass"})
+
+
+def both_begin_and_end() -> list[Tracks]:
+    """Suspected for a moment at the window's begin, while something lies there all the time."""
+    lying = Trouble("lies", lambda tracks: tracks.model_copy(update={"surface": lies(tracks.surface)}))
+    moment = Trouble(
+        "moment",
+        lambda tracks: tracks.model_copy(update={"health": HEALTHY.model_copy(update={"suspected": ["moved"]})}),
+    )
+    stream = struck(frames("km41"), lying, START, START + 60 * NS)
+    for at in range(0, 20, 5):
+        stream = struck(stream, moment, START + at * NS, START + at * NS + NS // 10)
+    return stream
+
+
+def lies(before: Surface | None) -> Surface | None:
+    return before and surface(regions=[unfamiliar(0.9)])

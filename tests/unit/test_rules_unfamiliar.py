@@ -1,10 +1,11 @@
 """obstacle-on-lane by the memory of the empty road: what has no name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from services.analyzer.stage import CameraAnalyzer
 from shared.clock import NS, to_ns
+from shared.condition import PictureHealth
 from shared.messages import Box, Incident
 from shared.surface import Surface, Unfamiliar
 from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, still
@@ -15,6 +16,7 @@ PLACE: Box = (0.30, 0.50, 0.34, 0.56)
 def play(
     start: float, end: float, lies: tuple[float, float], *movers: Mover, stage: CameraAnalyzer | None = None,
     place: Box = PLACE, score: float = 0.8, hidden: Sequence[tuple[float, float]] = (),
+    health: Callable[[float], PictureHealth] | None = None,
 ) -> list[Incident]:  # fmt: skip
     """A thing lies at `place` from `lies[0]` to `lies[1]` seconds; the memory tells of it 2 s later."""
     stage = stage or analyzer()
@@ -25,7 +27,8 @@ def play(
         told = lies[0] + 2 <= t < lies[1] and not any(begin <= t < until for begin, until in hidden)
         regions = [Unfamiliar(box=place, score=score, since=to_ns(lies[0]))] if told else []
         surface = Surface(state="watching", zones=[], regions=regions) if index % 4 == 0 else None
-        changes += stage.step(frame(index, objects, t).model_copy(update={"surface": surface})).incidents
+        update = {"surface": surface, "health": health(t) if health else None}
+        changes += stage.step(frame(index, objects, t).model_copy(update=update)).incidents
     return changes
 
 
@@ -80,3 +83,12 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     second = analyzer()
     assert second.restore(json.loads(json.dumps(first.state()))) == []
     assert changes + play(20, 60, (10, 30), stage=second) == whole
+
+
+def test_nothing_is_told_while_the_picture_may_be_at_fault() -> None:
+    good = PictureHealth(faults=[], brightness=0.4, contrast=0.2, sharpness=1.0)
+    bad = good.model_copy(update={"suspected": ["blurred"]})
+    assert play(0, 30, (5, 30), health=lambda t: bad if t > 4 else good) == []
+    told = play(0, 40, (5, 40), health=lambda t: bad if 4 < t < 20 else good)
+    assert [item.change for item in told] == ["opened"]
+    assert 20 * NS <= told[0].detected_at <= 21 * NS

@@ -48,6 +48,8 @@ class UnfamiliarThings:
         if scene.surface is None:
             return []
         found = []
+        # What is, or may be, blurred, covered or turned away looks unfamiliar everywhere.
+        trusted = scene.health is None or not (scene.health.faults or scene.health.suspected)
         for region in scene.surface.regions:
             watch = self._watch(region.box)
             if region.score < _MIN_SCORE or watch is None or box_area(region.box) > _MAX_AREA:
@@ -55,7 +57,8 @@ class UnfamiliarThings:
             if self._has_name(region.box):
                 continue
             lasted = scene.captured_at - region.since >= max(watch.after_ns, _LASTS_NS)
-            opens = lasted and watch.may_open(scene.captured_at) and self._may_open(watch, scene.captured_at)
+            now = scene.captured_at
+            opens = lasted and trusted and watch.may_open(now) and self._may_open(watch, now)
             view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
             found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
         return found

@@ -118,6 +118,7 @@ class HealthMeter:
         shift = None if seen.shift is None else (round(seen.shift[0], 4), round(seen.shift[1], 4))
         return PictureHealth(
             faults=faults,
+            suspected=[kind for kind, item in self._lasting.items() if item.since is not None and not item.is_open],
             brightness=round(m.brightness, 4),
             contrast=round(m.contrast, 4),
             sharpness=round(m.sharpness / (self._sharp or m.sharpness or 1.0), 4),
