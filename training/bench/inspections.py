@@ -21,7 +21,7 @@ from shared.inspection import Inspection, InspectionRequest, Verdict
 from shared.messages import Detections
 from shared.settings import load_settings
 from training.bench.learned import FAULT_AT_S, Request, Seen, see_all
-from training.bench.learned_scenes import lane_of
+from training.bench.learned_scenes import lies_on
 from training.bench.machine import describe
 from training.intervals import wilson
 from training.scenes.scene import FPS, Scene
@@ -35,14 +35,15 @@ Case = tuple[str, Inspection]
 
 def inspected(scene: Scene, seen: Seen) -> list[Case]:
     """The answers for every lane of a scene, in all its ways."""
-    lies = {lane: item.pixels for item in scene.truth if (lane := lane_of(item, _AT_S))}
-    cases = [(_class(scene, lies.get(answer.lane)), answer) for answer in answers(scene, seen.plain)]
+    zones = scene.place.site(scene.id, FPS).cameras[0].zones
+    lies = {zone.id: lies_on(scene, zone, _AT_S) for zone in zones}
+    cases = [(_class(scene, lies[answer.lane]), answer) for answer in answers(scene, seen.plain)]
     if scene.kind == "start":
         return cases  # a person's word would be wrong here
     queued = scene.conditions.extra == "queue"
     for answer in answers(scene, seen.confirmed):
-        kind = _class(scene, lies.get(answer.lane))
-        cases.append(((f"{kind}, confirmed" if not queued or answer.lane in lies else "a queue, confirmed"), answer))
+        kind = _class(scene, lies[answer.lane])
+        cases.append(((f"{kind}, confirmed" if not queued or lies[answer.lane] else "a queue, confirmed"), answer))
     before = [row for row in seen.confirmed if row.frame.captured_at < FAULT_AT_S * NS]
     for name, rows in seen.faults.items():
         cases += [(f"camera {name}", answer) for answer in answers(scene, [*before, *rows])]

@@ -13,13 +13,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from services.inspector.place import Place
+from shared.site import Zone
 from training.scenes.casts import Random, distance, queue, traffic
 from training.scenes.coco_cutouts import chosen
 from training.scenes.conditions import Conditions
 from training.scenes.debris import debris
 from training.scenes.paths import hold
 from training.scenes.places import lit
-from training.scenes.scene import SIZES, Actor, Scene, Staged
+from training.scenes.scene import SIZES, Actor, Scene, Staged, staged_box
 from training.scenes.staged import place_of
 from training.scenes.things import ball
 
@@ -58,7 +60,9 @@ def _strew(scene: Scene, random: Random) -> None:
         scene.closed[lane].append((start - 4, SECONDS))
 
 
-def lane_of(item: Staged, time_s: float) -> str | None:
-    """The id of the zone on which a thing lies."""
-    at = item.actor.path(time_s) if item.actor else None
-    return None if at is None else f"lane-{int(at[0]) + 1}"
+def lies_on(scene: Scene, zone: Zone, time_s: float) -> float | None:
+    """The height in pixels of the largest thing whose picture touches a zone; None: nothing lies there."""
+    place = Place(zone)
+    boxes = [(item.pixels, box) for item in scene.truth if (box := staged_box(scene, item, time_s)) is not None]
+    inside = [(pixels, np.clip(box, 0, 1).tolist()) for pixels, box in boxes]
+    return max((pixels for pixels, (x1, y1, x2, y2) in inside if place.touches((x1, y1, x2, y2))), default=None)
