@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from services.analyzer.faults import Fault, FaultBooks, Patience
 from services.analyzer.rules.base import watches_for
+from services.analyzer.rules.faults import Fault, FaultBooks, Patience
 from services.analyzer.scene import Scene
 from services.analyzer.stage import Analysis
 from shared.bus.base import Record

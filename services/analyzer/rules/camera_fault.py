@@ -10,8 +10,8 @@ from typing import ClassVar, get_args
 
 from pydantic import JsonValue
 
-from services.analyzer.faults import Fault, FaultBooks, Patience
 from services.analyzer.rules.base import Watches
+from services.analyzer.rules.faults import Fault, FaultBooks, Patience
 from services.analyzer.scene import Scene
 from shared.catalogue import CAMERA_FAULT
 from shared.clock import NS
