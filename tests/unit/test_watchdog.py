@@ -29,6 +29,7 @@ class Rig:
         self.alive = self.reading = True
         self.run: str | None = None
         self.state = "connected"
+        self.held: list[bytes] | None = None  # under way: the bus is slow
         self.start()
 
     def start(self) -> None:
@@ -46,7 +47,16 @@ class Rig:
         status = CameraStatus(
             camera="cam", run=self.run, by="producer", at=at, state=self.state, since=NOW, captured_at=at - NS // 10
         )  # fmt: skip
+        if self.held is not None:
+            self.held.append(status.to_bytes())
+            return
         self.sender.send(topics.CAMERA_STATUS, status.to_bytes(), key="cam", timestamp_ms=at // 1_000_000)
+
+    def release(self) -> None:
+        """What was under way arrives."""
+        for value in self.held or []:
+            self.sender.send(topics.CAMERA_STATUS, value, key="cam", timestamp_ms=NOW // 1_000_000)
+        self.held = None
 
     def turn(self) -> None:
         """One round of the analyzer's loop."""
@@ -209,13 +219,13 @@ def test_a_camera_that_was_lost_already_stays_the_same_incident_when_its_produce
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "words"), [(60, "1 min ahead of"), (-60, "1 min behind"), (-7200, "2 h 0 min behind")]
+    ("ahead_s", "words"), [(4, "4.0 s ahead of"), (-60, "60.0 s behind"), (-7200, "2 h 0 min behind")]
 )
 def test_a_producer_whose_clock_is_wrong_is_told_until_it_is_put_right(ahead_s: float, words: str) -> None:
     rig = Rig(ahead_s)
     rig.pass_by(40)
     assert [(label, change) for label, change, _ in rig.told()] == [("clock", "opened")]
-    assert f"its producer's clock is {words.replace('1 min', '60.0 s')}" in rig.details[0]
+    assert f"its producer's clock is {words}" in rig.details[0]
     rig.ahead_s = 0.0
     rig.pass_by(120)
     told = [(label, change) for label, change, _ in rig.told()]
@@ -241,10 +251,12 @@ def test_a_dead_producer_with_a_wrong_clock_is_lost_and_comes_back() -> None:
 def test_late_reports_are_no_wrong_clock() -> None:
     chance = random.Random(3)
     rig = Rig()
-    for _ in range(100):
-        rig.ahead_s = -chance.uniform(0, 9)
-        rig.pass_by(2)
-    assert [label for label, _, _ in rig.told() if label == "clock"] == []
+    for _ in range(60):
+        rig.held = []
+        rig.pass_by(chance.uniform(1, 9))
+        rig.release()
+        rig.pass_by(chance.uniform(0, 3))
+    assert rig.told() == rig.words() == []
 
 
 def test_a_backlog_after_a_pause_is_no_wrong_clock() -> None:
