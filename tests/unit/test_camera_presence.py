@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from shared.camera_status import CameraStatus, ClockFault
 from shared.clock import NS, to_ns
 from shared.messages import FrameRef, Incident
 from shared.site import Rule, Site, Window
+from tests import inspecting
 from tests.unit.analyzer_helpers import make_site, summary
+from tests.unit.test_inspection_judge import empty, inspect
 
 NOW = 1_700_000_000.0
 
@@ -190,3 +193,21 @@ def test_a_new_owner_goes_on_with_the_same_incidents(drawn: list[tuple[int, str,
     for change in whole:
         assert change.revision == revisions.get(change.incident_id, -1) + 1
         revisions[change.incident_id] = change.revision
+
+
+@pytest.mark.parametrize("fault", ["lost", "clock"])
+def test_a_lane_is_never_clear_while_one_of_its_cameras_is_lost_or_has_a_wrong_clock(fault: str) -> None:
+    """Its frames may look well all the same: those that were under way, or that bear a wrong time."""
+    site = inspecting.site()
+    stage = CameraPresence(site, site.cameras[1])
+    begin = inspecting.START / NS - NOW - 60
+    bad = [
+        lost(begin + t, begin) if fault == "lost" else status(begin + t, clock=wrong(begin)) for t in range(0, 20, 2)
+    ]
+    changes = play(*(item.model_copy(update={"camera": "km42"}) for item in bad), stage=stage)
+    answer = inspect(empty(), changes)
+    assert (answer.verdict, [word.verdict for word in answer.cameras]) == ("cannot-tell", ["clear", "cannot-tell"])
+    assert f"camera fault ({fault})" in answer.summary
+    good = [status(begin + t).model_copy(update={"camera": "km42"}) for t in range(20, 40, 2)]
+    changes += play(*good, stage=stage, first=10)
+    assert inspect(empty(), changes).verdict == "clear"
