@@ -35,9 +35,8 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
             worker.checkpoint()
             health.beat(detail=f"{worker.cameras} cameras")
             if time.monotonic() >= next_lag:
-                metrics.CONSUMER_LAG.labels(topics.ANALYZER_GROUP, topics.DETECTIONS).set(
-                    bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS)
-                )
+                for topic in INPUTS:
+                    metrics.CONSUMER_LAG.labels(topics.ANALYZER_GROUP, topic).set(bus.lag(topics.ANALYZER_GROUP, topic))
                 next_lag = time.monotonic() + 5
         worker.checkpoint(everything=True)
     finally:
