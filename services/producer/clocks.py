@@ -64,11 +64,11 @@ class StreamClock:
     """The presentation times of one network stream or device."""
 
     def __init__(self) -> None:
-        self._jumps: deque[float] = deque(maxlen=_JUMPS)
         self.connected()
 
     def connected(self) -> None:
-        """A new connection: its times have nothing to do with those before."""
+        """A new connection: its times have nothing to do with those before, and are anchored anew."""
+        self._jumps: deque[float] = deque(maxlen=_JUMPS)
         self._last: tuple[int, float] | None = None
         self._still: tuple[float, int] | None = None
         self._begin_rate()
