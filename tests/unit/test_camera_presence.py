@@ -208,6 +208,7 @@ def test_a_lane_is_never_clear_while_one_of_its_cameras_is_lost_or_has_a_wrong_c
     answer = inspect(empty(), changes)
     assert (answer.verdict, [word.verdict for word in answer.cameras]) == ("cannot-tell", ["clear", "cannot-tell"])
     assert f"camera fault ({fault})" in answer.summary
+    assert answer.cameras[1].faults == [fault]
     good = [status(begin + t).model_copy(update={"camera": "km42"}) for t in range(20, 40, 2)]
     changes += play(*good, stage=stage, first=10)
     assert inspect(empty(), changes).verdict == "clear"
