@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.analyzer.owned import OwnedPartition
-from services.analyzer.presence import CameraPresence
 from shared import topics
 from shared.bus.base import Bus, Partition
 from shared.camera_status import BEAT_S, CameraStatus, ClockFault
@@ -88,9 +87,11 @@ class Watchdog:
             if partition[0] != topics.CAMERA_STATUS:
                 continue
             for camera, touched_at in part.live():
-                assert camera.last is not None
+                if camera.last is None:
+                    continue  # its saved state could not be read; it is known again with its next report
                 key = (partition, camera.last.camera)
-                word = self._word(camera, self._heard.setdefault(key, _Heard(now)), touched_at)
+                heard = self._heard.setdefault(key, _Heard(now))
+                word = self._word(camera.last, camera.doubt, heard, touched_at)
                 if word is not None:
                     found[key] = word
         # Silence is what is not in the log, not what has not been read. And it must be so twice: a bus that was away
@@ -100,18 +101,18 @@ class Watchdog:
         confirmed, self._suspects = suspects & self._suspects, suspects
         return [found[key] for key in sorted(confirmed)]
 
-    def _word(self, camera: CameraPresence, heard: _Heard, touched_at: int) -> CameraStatus | None:
-        last = camera.last
-        assert last is not None
+    def _word(
+        self, last: CameraStatus, before: ClockFault | None, heard: _Heard, touched_at: int
+    ) -> CameraStatus | None:
         silence = self._monotonic() - heard.at
         # In the producer's time, which goes on as ours does. Before this worker had the camera another one did.
         passed = to_ns(silence) if heard.ages else max(to_ns(silence), self._clock() - touched_at)
-        word = last.model_copy(update={"by": "analyzer", "at": last.at + passed, "clock": camera.doubt})
+        word = last.model_copy(update={"by": "analyzer", "at": last.at + passed, "clock": before})
         if silence >= SILENT_S:
             told = last.by == "analyzer" and last.state == "lost"
             return None if told or last.state == "ended" else _silenced(word, last, passed)
-        doubt = _doubt(heard.ages, camera.doubt, last)
-        return None if doubt == camera.doubt else word.model_copy(update={"clock": doubt})
+        doubt = _doubt(heard.ages, before, last)
+        return None if doubt == before else word.model_copy(update={"clock": doubt})
 
     def _all_read(self, owned: Mapping[Partition, OwnedPartition]) -> set[Partition]:
         ends = self._bus.end_offsets(topics.CAMERA_STATUS)

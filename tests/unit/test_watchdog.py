@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from services.analyzer import checkpoint
 from services.analyzer.inputs import INPUTS
 from services.analyzer.worker import Worker
 from shared import topics
@@ -153,6 +154,23 @@ def test_a_crash_between_the_word_and_its_reading_loses_nothing() -> None:
     rig.start()
     rig.pass_by(60)
     assert [(label, change) for label, change, _ in rig.told()] == [("lost", "opened")]
+    assert len(rig.words()) == 1
+
+
+def test_a_state_that_cannot_be_read_begins_anew_with_the_next_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.pass_by(20)
+    rig.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "decode", lambda text: {"of": "another version"})
+        rig.start()
+        rig.alive = False
+        rig.pass_by(30)
+    assert rig.words() == []
+    rig.alive = True
+    rig.pass_by(10)
+    rig.alive = False
+    rig.pass_by(30)
     assert len(rig.words()) == 1
 
 
