@@ -45,6 +45,13 @@ CHANNELS: dict[str, Channel] = {
         ("detector",),
         (("analyzer", topics.ANALYZER_GROUP),),
     ),
+    topics.CAMERA_STATUS: Channel(
+        "camera-status",
+        "Whether a live camera gives pictures and its clock can be believed; on each change and every two seconds.",
+        "camera id",
+        ("producer", "analyzer"),
+        (("analyzer", topics.ANALYZER_GROUP),),
+    ),
     topics.TRACKS: Channel(
         "tracks",
         "The tracked objects of one frame.",
@@ -104,8 +111,8 @@ CHANNELS: dict[str, Channel] = {
     ),
     topics.CHECKPOINTS: Channel(
         "checkpoint",
-        "The analyzer's state of one partition of detections, with the offset that it is true for.",
-        "detections/<partition>",
+        "The analyzer's state of one partition of its input, with the offset that it is true for.",
+        "<topic>/<partition>",
         ("analyzer",),
     ),
     topics.TRAINING_REQUESTS: Channel(

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.clock import Ns
 
 PictureFaultKind = Literal["frozen", "black", "overexposed", "blurred", "covered", "moved"]
+# What no picture shows: there is none, or its time is wrong.
+StatusFaultKind = Literal["lost", "clock"]
+CameraFaultKind = PictureFaultKind | StatusFaultKind
 
 
 class _Part(BaseModel):

@@ -59,7 +59,7 @@ class CameraInspection(Message):
     known: Unit | None = Field(description="least share of the lane whose empty look is known; docs/obstacles.md")
     proven: Unit | None = Field(description="least share of the lane that was proven empty since it is known")
     hidden: Unit | None = Field(description="share of the lane that was hidden at the end")
-    faults: list[str] = Field(description="what is wrong with the camera's pictures")
+    faults: list[str] = Field(description="kinds of camera faults that were measured, or open as incidents")
     visibility: str | None = Field(description="worst label of the visibility head; none where none runs")
     frame: FrameRef | None = Field(description="the frame that shows it")
     picture: str | None = Field(None, description="URI of the evidence picture, such as evidence/….jpg")

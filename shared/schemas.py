@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from shared import frames
 from shared.asyncapi import asyncapi_document
+from shared.camera_status import CameraStatus
 from shared.catalogue import CATALOGUE
 from shared.comparison import ModelComparison
 from shared.exceptions import WaysideError
@@ -40,6 +41,7 @@ def schemas() -> dict[str, Schema]:
         "site.schema.json": site_schema(),
         "frame-headers.schema.json": frame_headers_schema(),
         "detections.schema.json": message_schema(Detections, "detections:1"),
+        "camera-status.schema.json": message_schema(CameraStatus, "camera-status:1"),
         "tracks.schema.json": message_schema(Tracks, "tracks:1"),
         "incident.schema.json": message_schema(Incident, "incident:1"),
         "lane-stats.schema.json": message_schema(LaneStats, "lane-stats:1"),

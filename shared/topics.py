@@ -4,6 +4,7 @@ from shared.bus.base import TopicSpec
 
 FRAMES = "frames"
 DETECTIONS = "detections"
+CAMERA_STATUS = "camera-status"
 TRACKS = "tracks"
 INCIDENTS = "incidents"
 LANE_STATS = "lane-stats"
@@ -22,13 +23,15 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 # 12 partitions: divisible among 2, 3, 4, 6 and 12 workers. Keyed topics share the count, so that a camera
-# has the same partition number in frames, detections and tracks.
+# has the same partition number in frames, detections, tracks and camera-status.
 PARTITIONS = 12
 
 SPECS: tuple[TopicSpec, ...] = (
     # 1 GiB per partition bounds the disk at 12 GiB: at 100 KB a frame that is 120,000 frames in all.
     TopicSpec(FRAMES, PARTITIONS, retention_s=6 * HOUR, retention_bytes=1 << 30),
     TopicSpec(DETECTIONS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
+    # A message per live camera and 2 s, 300 bytes each. Not compacted: what an alert followed from can be read again.
+    TopicSpec(CAMERA_STATUS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
     TopicSpec(TRACKS, PARTITIONS, retention_s=2 * DAY, retention_bytes=1 << 30),
     TopicSpec(INCIDENTS, PARTITIONS, retention_s=30 * DAY),
     # A message per lane and minute: small enough for the month over which one wants to compare days.
@@ -63,6 +66,7 @@ TRAINER_GROUP = "wayside-trainer"
 STAGES: tuple[tuple[str, str], ...] = (
     (DETECTOR_GROUP, FRAMES),
     (ANALYZER_GROUP, DETECTIONS),
+    (ANALYZER_GROUP, CAMERA_STATUS),
     (INSPECTOR_GROUP, TRACKS),
     (INSPECTOR_GROUP, INSPECTION_REQUESTS),
     (ALERTS_GROUP, INCIDENTS),

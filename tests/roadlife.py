@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+from shared.camera_status import CameraStatus, ClockFault
 from shared.catalogue import CATALOGUE
 from shared.clock import to_ns
 from shared.condition import PictureFault, PictureFaultKind, PictureHealth
@@ -120,3 +121,22 @@ def _aircraft(arrives: float, leaves: float) -> Mover:
         return thing("airplane", x, 0.7, width=0.3, height=0.3) if t >= arrives and x < 0.85 else None
 
     return mover
+
+
+def reports(seed: int, *, start_s: float = 0.0, run: str | None = None) -> Iterator[CameraStatus]:
+    """Reports of the same cameras: one is lost twice, one has a wrong clock for a while, one clock is set back."""
+    chance = random.Random(seed)
+    first, jump = chance.uniform(2, 6), chance.uniform(20, 40)
+    for index in range(22):
+        time_s = 4.0 * index
+        for name in CAMERAS:
+            gone = name == "north" and (first <= time_s < first + 20 or 55 <= time_s < 70)
+            back = 30.0 if name == "south" and time_s >= jump else 0.0
+            wrong = name == "apron" and 20 <= time_s < 34
+            yield CameraStatus(
+                camera=name, run=run, by="analyzer" if gone and time_s > 60 else "producer",
+                at=to_ns(start_s + 100 + time_s - back), state="lost" if gone else "connected",
+                since=to_ns(start_s + 100 + (55 if time_s >= 55 else first)) if gone else 0,
+                reason="gone" if gone else None,
+                clock=ClockFault(since=to_ns(start_s + 118), detail="jumps") if wrong else None,
+            )  # fmt: skip

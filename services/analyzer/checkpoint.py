@@ -1,4 +1,4 @@
-"""Checkpoints: the analyzer's state of one partition together with the input offset that it is true for.
+"""Checkpoints: the analyzer's state of one partition of one input together with the offset that it is true for.
 
 Order of a batch:       publish tracks, incidents, lane statistics, turnarounds → flush → commit the offset
 Order of a checkpoint:  (all of the above for every message before its offset) → store the checkpoint → flush

@@ -1,14 +1,16 @@
-"""The cameras of one partition that this worker owns: their analyzers, and the checkpoint of all of them."""
+"""The cameras of one partition that this worker owns: their state machines, and the checkpoint of all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from services.analyzer import checkpoint
-from services.analyzer.stage import Analysis, CameraAnalyzer
+from services.analyzer.inputs import INPUTS, Machine, Message
+from services.analyzer.presence import CameraPresence
+from services.analyzer.stage import Analysis
 from shared.bus.base import Partition, Record
 from shared.clock import NS
 from shared.exceptions import PoisonMessageError
-from shared.messages import CameraState, Checkpoint, Detections
+from shared.messages import CameraState, Checkpoint
 from shared.site import Site
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
@@ -23,15 +25,15 @@ _EXPIRY_NS = 2 * DAY * NS
 
 @dataclass(slots=True)
 class _Followed:
-    """One camera in one run: `analyzer` once it had a message here, `saved` while that is its state."""
+    """One camera in one run: `machine` once it was needed here, `saved` while that is its state."""
 
     touched_at: int
-    analyzer: CameraAnalyzer | None = None
+    machine: Machine | None = None
     saved: str | None = None
 
 
 class OwnedPartition:
-    """State machine of one partition of detections.
+    """State machine of one partition of one of the `INPUTS`.
 
     Attributes:
         next: offset of the first message that is not in the state yet.
@@ -43,6 +45,7 @@ class OwnedPartition:
     ):
         """`start` is the first offset to process; `clock` gives UTC ns."""
         self._site, self._partition, self._clock = site, partition, clock
+        self._input = INPUTS[partition[0]]
         self.next = start
         self.dirty_since: int | None = None
         # Of a checkpoint of another log, which gives no start, only the states are taken over.
@@ -56,9 +59,9 @@ class OwnedPartition:
     @property
     def cameras(self) -> set[str]:
         """The cameras that had a message here."""
-        return {camera for (camera, _), item in self._followed.items() if item.analyzer is not None}
+        return {camera for (camera, _), item in self._followed.items() if item.machine is not None}
 
-    def step(self, record: Record) -> tuple[Detections, Analysis] | None:
+    def step(self, record: Record) -> tuple[Message, Analysis] | None:
         """Take the partition's next message; None when the state holds it already.
 
         Raises:
@@ -69,11 +72,20 @@ class OwnedPartition:
         self.next, self._last = record.offset + 1, (record.key, record.timestamp_ms)
         now = self._clock()
         self.dirty_since = self.dirty_since or now
-        detections = Detections.from_bytes(record.value)
-        item = self._follow(detections)
-        assert item.analyzer is not None
+        message = self._input.parse(record)
+        item = self._follow(message)
+        assert item.machine is not None
         item.touched_at, item.saved = now, None
-        return detections, item.analyzer.step(detections)
+        return message, item.machine.step(message)
+
+    def live(self) -> Iterator[tuple[CameraPresence, int]]:
+        """Of a partition of camera-status, the live cameras, each with the time (UTC ns) of its last message."""
+        for (camera, run), item in self._followed.items():
+            if run is not None or self._site.camera(camera) is None:
+                continue
+            machine = item.machine or self._wake((camera, run), item)
+            if isinstance(machine, CameraPresence):
+                yield machine, item.touched_at
 
     def checkpoint(self) -> Checkpoint:
         """The state as of `next`; it counts as held from now on."""
@@ -84,8 +96,8 @@ class OwnedPartition:
         states = []
         for (camera, run), item in self._followed.items():
             if item.saved is None:
-                assert item.analyzer is not None
-                item.saved = checkpoint.encode(item.analyzer.state())
+                assert item.machine is not None
+                item.saved = checkpoint.encode(item.machine.state())
             states.append(CameraState(camera=camera, run=run, touched_at=item.touched_at, state=item.saved))
         topic, number = self._partition
         return Checkpoint(
@@ -97,25 +109,30 @@ class OwnedPartition:
             cameras=checkpoint.fitting(states),
         )
 
-    def _follow(self, detections: Detections) -> _Followed:
-        key = (detections.camera, detections.run)
-        camera = self._site.camera(detections.camera)
-        if camera is None:
-            raise PoisonMessageError("unknown-camera", f"the site has no camera {detections.camera!r}")
+    def _follow(self, message: Message) -> _Followed:
+        key = (message.camera, message.run)
+        if self._site.camera(message.camera) is None:
+            raise PoisonMessageError("unknown-camera", f"the site has no camera {message.camera!r}")
         item = self._followed.pop(key, None) or _Followed(0)
-        if item.analyzer is None:
-            item.analyzer = CameraAnalyzer(self._site, camera)
-            if item.saved is not None:
-                self._restore(item.analyzer, item.saved, key)
-        runs = [other for other in self._followed if other[0] == detections.camera]
+        if item.machine is None:
+            self._wake(key, item)
+        runs = [other for other in self._followed if other[0] == message.camera]
         if len(runs) >= _RUNS_PER_CAMERA:
             del self._followed[runs[0]]
         self._followed[key] = item  # at the end: dicts keep the order, so the first is the longest quiet
         return item
 
-    def _restore(self, analyzer: CameraAnalyzer, saved: str, key: tuple[str, str | None]) -> None:
+    def _wake(self, key: tuple[str, str | None], item: _Followed) -> Machine:
+        camera = self._site.camera(key[0])
+        assert camera is not None
+        item.machine = self._input.build(self._site, camera)
+        if item.saved is not None:
+            self._restore(item.machine, item.saved, key)
+        return item.machine
+
+    def _restore(self, machine: Machine, saved: str, key: tuple[str, str | None]) -> None:
         try:
-            dropped = analyzer.restore(checkpoint.decode(saved))
+            dropped = machine.restore(checkpoint.decode(saved))
             metrics.CHECKPOINT_STATES.labels("restored", "camera").inc()
         except ValueError as error:
             dropped = ["camera"]

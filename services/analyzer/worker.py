@@ -1,12 +1,14 @@
-"""What the analyzer does with a batch: detections → tracks, incidents, lane statistics, turnarounds; now and then a
-checkpoint."""
+"""What the analyzer does with a batch: detections → tracks, incidents, lane statistics, turnarounds; camera-status →
+incidents; now and then a checkpoint."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from services.analyzer import checkpoint
 from services.analyzer.owned import OwnedPartition
+from services.analyzer.presence import Report
 from services.analyzer.stage import Analysis
+from services.analyzer.watchdog import Watchdog
 from shared import topics
 from shared.bus.base import Bus, Consumer, Partition, Producer, Record
 from shared.clock import NS, to_ns
@@ -27,19 +29,29 @@ class Worker:
         checkpoint_s: seconds of work that a crash repeats at most. By the worker's clock, not event time: so the
             cost is a fixed share of the time at every speed, and no result depends on it.
         clock: UTC ns.
+        monotonic: seconds, for the watchdog.
     """
 
     def __init__(
-        self, bus: Bus, producer: Producer, site: Site, checkpoint_s: float, clock: Callable[[], int] = time.time_ns
+        self,
+        bus: Bus,
+        producer: Producer,
+        site: Site,
+        checkpoint_s: float,
+        clock: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus, self._producer, self._site, self._clock = bus, producer, site, clock
         self._every = to_ns(checkpoint_s)
         self._owned: dict[Partition, OwnedPartition] = {}
+        self._watchdog = Watchdog(bus, clock, monotonic)
+        self._sought: set[Partition] = set()
 
     @property
     def cameras(self) -> int:
         """How many cameras had messages here."""
-        return len(set().union(*(owned.cameras for owned in self._owned.values())))
+        owned = [part.cameras for (topic, _), part in self._owned.items() if topic == topics.DETECTIONS]
+        return len(set().union(*owned))
 
     def process(self, batch: Sequence[Record], consumer: Consumer) -> None:
         """Publish what a batch gives, then commit it.
@@ -75,6 +87,45 @@ class Worker:
         """Another member owns these now; a stale state must not come back to life here."""
         for partition in partitions:
             self._owned.pop(partition, None)
+        self._sought -= partitions
+        self._watchdog.forget(partitions)
+
+    def watch(self, consumer: Consumer) -> None:
+        """Every two seconds, write to camera-status what the watchdog misses there; it comes back as a message.
+
+        Raises:
+            BusError: it was not stored.
+        """
+        if not self._watchdog.due():
+            return
+        self._seek_silent(consumer)
+        words = self._watchdog.words(self._owned)
+        for word in words:
+            self._producer.send(
+                topics.CAMERA_STATUS, word.to_bytes(), key=word.camera, timestamp_ms=word.at // 1_000_000
+            )
+            logger(SERVICE).warning(
+                "camera reported in its producer's place", camera=word.camera, state=word.state, reason=word.reason,
+                clock=word.clock.detail if word.clock else None,
+            )  # fmt: skip
+        if words:
+            self._producer.flush()
+
+    def _seek_silent(self, consumer: Consumer) -> None:
+        """Take over the partitions of camera-status from which no message comes: their producers may be dead."""
+        assigned = {part for part in consumer.assignment() if part[0] == topics.CAMERA_STATUS}
+        fresh = assigned - self._sought - set(self._owned)
+        self._sought |= assigned
+        ends = self._bus.end_offsets(topics.CAMERA_STATUS) if fresh else {}
+        for partition in sorted(part for part in fresh if ends[part[1]]):
+            saved, valid = checkpoint.load(self._bus, partition)
+            if saved is None or not valid:
+                continue  # nothing is known of its cameras before its first message
+            try:
+                consumer.seek(partition, saved.offset)
+            except OwnershipLostError:
+                continue  # it went to another worker meanwhile, which listens to it
+            self._owned[partition] = OwnedPartition(self._site, partition, saved.offset, saved, self._clock)
 
     def checkpoint(self, *, everything: bool = False) -> None:
         """Store the checkpoints that are due, or of all that has changed; outputs are flushed by `process`."""
@@ -107,18 +158,23 @@ class Worker:
         except PoisonMessageError as error:
             bury(self._producer, SERVICE, record, error)
             return
-        if result is not None:
-            self._publish(*result)
+        if result is None:
+            return
+        message, analysis = result
+        if isinstance(message, Report):
+            self._watchdog.hear((record.topic, record.partition), message.status)
+        else:
+            self._publish_frame(message, analysis)
+        for incident in analysis.incidents:
+            self._publish_incident(incident)
 
-    def _publish(self, detections: Detections, analysis: Analysis) -> None:
+    def _publish_frame(self, detections: Detections, analysis: Analysis) -> None:
         metrics.FRAMES_IN.labels(SERVICE, detections.camera).inc()
         if analysis.ignored or analysis.tracks is None:
             metrics.FRAMES_IGNORED.labels(SERVICE, detections.camera, analysis.ignored).inc()
             return
         timestamp_ms = detections.frame.captured_at // 1_000_000
         self._producer.send(topics.TRACKS, analysis.tracks.to_bytes(), key=detections.camera, timestamp_ms=timestamp_ms)
-        for incident in analysis.incidents:
-            self._publish_incident(incident)
         for stats in analysis.lane_stats:
             self._publish_lane(stats)
         for stay in analysis.turnarounds:

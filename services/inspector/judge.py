@@ -8,6 +8,7 @@ from services.inspector import findings
 from services.inspector.limits import Limits
 from services.inspector.look import Look
 from services.inspector.place import Place
+from shared.catalogue import CAMERA_FAULT
 from shared.clock import NS, in_words
 from shared.heads import CLEAR as CLEAR_VIEW
 from shared.inspection import CameraInspection, Doubt, Reason, Verdict
@@ -61,7 +62,7 @@ def judge_camera(watched: Watched, limits: Limits) -> CameraInspection:
         known=min((part.known for part in parts), default=None),
         proven=min((part.proven for part in parts), default=None),
         hidden=parts[-1].hidden if parts else None,
-        faults=sorted({fault.kind for look in looks if look.health for fault in look.health.faults}),
+        faults=sorted(_kinds_of_faults(watched)),
         visibility=_visibility(looks),
         frame=_evidence(found, looks),
     )
@@ -107,6 +108,12 @@ def _faults(measured: Sequence[Look]) -> Iterator[Reason]:
             if fault.kind not in told:
                 told.add(fault.kind)
                 yield _doubt("picture-fault", f"the picture is {fault.kind}: {fault.detail}")
+
+
+def _kinds_of_faults(watched: Watched) -> set[str]:
+    """Those that were measured in this time, and those that no picture shows (lost, clock), as incidents."""
+    measured = {fault.kind for look in watched.looks if look.health for fault in look.health.faults}
+    return measured | {item.label for item in watched.incidents if item.incident == CAMERA_FAULT}
 
 
 def _bad_views(looks: Sequence[Look], limits: Limits) -> Iterator[str]:

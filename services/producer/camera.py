@@ -12,7 +12,9 @@ from services.producer.pacing import Backoff, CaptureClock, RateLimiter
 from services.producer.reader import SERVICE, shots
 from services.producer.sources import Source, resolve
 from services.producer.video import open_video
-from shared.clock import NS
+from services.producer.vitals import Vitals
+from shared.camera_status import CLOCK_RESET_NS
+from shared.clock import NS, to_ns
 from shared.exceptions import InputError, PoisonMessageError
 from shared.frames import Frame
 from shared.site import Camera
@@ -43,12 +45,14 @@ class LiveCamera:
         stop: threading.Event,
         *,
         run: str | None = None,
+        vitals: Vitals | None = None,
         clock: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`emit` takes each frame; `clock` gives UTC ns, `monotonic` seconds."""
+        """`emit` takes each frame, `vitals` hears how the source does; `clock` gives UTC ns, `monotonic` seconds."""
         self._camera, self._emit, self._stop, self._run = camera, emit, stop, run
         self._now, self._monotonic = clock, monotonic
+        self._vitals = vitals or Vitals(camera, run)
         self._stamps = CaptureClock()
         self._seq = 0
         self._last = -1
@@ -72,11 +76,13 @@ class LiveCamera:
                 (self._play if source.finite else self._receive)(source)
                 if source.finite and not self._camera.loop:
                     self._log.info("source is at its end", source=source.shown)
+                    self._vitals.ended()
                     break
             except InputError as error:
                 if not self._up:  # it never delivered: the attempt failed, else the connection was lost
                     metrics.SOURCE_CONNECTS.labels(self._camera.id, "failed").inc()
                 self._set_up(False)
+                self._vitals.failed(str(error))
                 if self._monotonic() - began > _GOOD_S:
                     backoff.reset()
                 wait_s = backoff.wait_s(random.random())
@@ -93,6 +99,7 @@ class LiveCamera:
         limiter = RateLimiter(self._camera.fps)
         with open_video(source) as video:
             self._stamps.connected()
+            self._vitals.connected()
             for pts_ns, frame in video.frames():
                 arrived = self._now()
                 if not video.timed:
@@ -103,29 +110,41 @@ class LiveCamera:
                 if self._stop.is_set():
                     return
                 self._connected(source)
+                if video.clocked:
+                    self._vitals.stream_time(pts_ns, paced=source.paced)
                 captured_at = self._stamps.stamp(pts_ns, max(arrived, self._now()))
                 if limiter.admits(captured_at):
                     self._encode_and_send(captured_at, partial(encode_frame, frame, self._camera))
         raise InputError(f"{source.shown}: the stream ended")
 
     def _play(self, source: Source) -> None:
-        """Play a file at its own pace; its first frame is captured now.
+        """Play a file at its own pace; its first frame is captured now. Where the clock is set meanwhile, what is left
+        of it is captured by the new time.
 
         Raises:
             InputError: it cannot be read, or holds no frame.
         """
+        now = self._now()
         # One frame after the last of the round before, so that time goes on across the seam.
-        start = max(self._now(), self._last + round(NS / self._camera.fps))
+        start = max(now, self._last + round(NS / self._camera.fps))
+        if start > now + CLOCK_RESET_NS + NS / self._camera.fps:
+            start = now
+        # By the clock that nobody sets: one that is set back would stop the clip until it has caught up.
+        began = to_ns(self._monotonic()) + start - now
         sent = self._seq
         for shot in shots(source, self._camera):
-            wait_s = (start + shot.elapsed_ns - self._now()) / NS
+            wait_s = (began + shot.elapsed_ns) / NS - self._monotonic()
             if (wait_s > 0 and self._stop.wait(wait_s)) or self._stop.is_set():
                 return
             self._connected(source)
-            late = self._now() - start - shot.elapsed_ns
+            late = to_ns(self._monotonic()) - began - shot.elapsed_ns
+            set_by = self._now() - start - shot.elapsed_ns - late
+            if abs(set_by) > CLOCK_RESET_NS:
+                self._log.warning("the clock was set; the clip follows it", by_s=round(set_by / NS, 1))
+                start += set_by
             if late > _LOST_NS:
                 self._log.warning("clip plays too slowly; its time starts anew", late_s=round(late / NS, 1))
-                start += late
+                start, began = start + late, began + late
             elif late > _LATE_NS:
                 metrics.FRAMES_SHED.labels(SERVICE, self._camera.id, "late").inc()
                 continue
@@ -143,10 +162,12 @@ class LiveCamera:
         if encoded is None:
             return
         jpeg, width, height = encoded
-        self._last = max(captured_at, self._last + 1)
+        set_back = captured_at < self._last - CLOCK_RESET_NS
+        self._last = captured_at if set_back else max(captured_at, self._last + 1)
         frame = Frame(self._camera.id, self._seq, self._last, width, height, jpeg, self._run, new_traceparent())
         self._seq += 1
         self._emit(frame)
+        self._vitals.picture(self._last)
 
     def _connected(self, source: Source) -> None:
         if not self._up:

@@ -1,13 +1,16 @@
-"""The threads of one live camera, between its source and the bus."""
+"""The threads of one live camera, between its source and the bus, and its reports."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from services.producer.camera import LiveCamera
 from services.producer.outbox import Outbox
 from services.producer.reader import SERVICE
+from services.producer.vitals import Vitals
 from shared import topics
 from shared.bus.base import Producer
+from shared.camera_status import BEAT_S, CameraStatus
 from shared.exceptions import BusError
 from shared.frames import Frame
 from shared.site import Camera
@@ -40,7 +43,10 @@ class Crew:
     """The two threads of a live camera: one reads the source, one hands its frames to the bus."""
 
     def __init__(self, camera: Camera, producer: Producer, run: str | None, stop: threading.Event) -> None:
-        self.camera = LiveCamera(camera, self._take, stop, run=run)
+        self._vitals = Vitals(camera, run)
+        self._reported: CameraStatus | None = None
+        self._next_report = 0.0
+        self.camera = LiveCamera(camera, self._take, stop, run=run, vitals=self._vitals)
         self._id, self._producer, self._stop = camera.id, producer, stop
         self._outbox = Outbox(camera.id)
         self._failure: BaseException | None = None
@@ -56,6 +62,25 @@ class Crew:
         """Raise what ended a thread, if anything did: a bug, for sources and the bus may fail."""
         if self._failure is not None:
             raise self._failure
+
+    def report(self) -> None:
+        """Send how the camera is, when that has changed or it is time again.
+
+        A bus that does not take it is told of by the next flush, and the watchdog hears the silence.
+        """
+        status, before = self._vitals.report(), self._reported
+        changed = before is None or (status.state, status.clock) != (before.state, before.clock)
+        if not changed and time.monotonic() < self._next_report:
+            return
+        try:
+            self._producer.send(
+                topics.CAMERA_STATUS, status.to_bytes(), key=status.camera, timestamp_ms=status.at // 1_000_000
+            )
+        except BusError as error:
+            metrics.ERRORS.labels(SERVICE, "bus").inc()
+            logger(SERVICE).warning("report not sent", camera=self._id, reason=str(error))
+            return
+        self._reported, self._next_report = status, time.monotonic() + BEAT_S
 
     def join(self) -> None:
         """Wait a moment for the frames that are under way."""

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from shared.camera_status import CLOCK_RESET_NS
 from shared.clock import NS
 
 # Frames come a little early or late against the wanted rate (29.97 for 30, jitter of a network camera). One
@@ -30,11 +31,13 @@ class RateLimiter:
         self._period = Fraction(NS) / Fraction(fps).limit_denominator(1001)
         self._origin: int | None = None
         self._taken = 0
+        self._newest = 0
 
     def admits(self, pts_ns: int) -> bool:
         """Whether the frame with this presentation time (ns) is analysed."""
-        if self._origin is None or pts_ns < self._origin:
-            self._origin, self._taken = pts_ns, 0
+        if self._origin is None or pts_ns < max(self._origin, self._newest - _BACK_NS):
+            self._origin, self._taken, self._newest = pts_ns, 0, pts_ns
+        self._newest = max(self._newest, pts_ns)
         slot = int((pts_ns - self._origin) / self._period + _EARLY)
         if slot < self._taken:
             return False
@@ -72,7 +75,8 @@ class CaptureClock:
 
     The times grow strictly, also over reconnects and when the stream's clock jumps, and never lie ahead of the
     wall clock: a frame that arrives before its time shows that the anchor's frame had waited in a buffer (as
-    the first ones of an RTSP session do), so the anchor moves to it.
+    the first ones of an RTSP session do), so the anchor moves to it. Only where the wall clock itself is set back by
+    2 s or more do they follow it: else they would stand still, and the rules with them, until it has caught up.
     """
 
     def __init__(self) -> None:
@@ -86,18 +90,23 @@ class CaptureClock:
 
     def early_ns(self, pts_ns: int, now_ns: int) -> int:
         """How long before its time the frame came: a recording over HTTP is waited for, a live stream not."""
-        if self._offset is None or self._jumped(pts_ns):
+        if self._offset is None or self._jumped(pts_ns) or self._set_back(now_ns):
             return 0
         return max(0, pts_ns + self._offset - now_ns)
 
     def stamp(self, pts_ns: int, now_ns: int) -> int:
         """Capture time (UTC ns) of a frame that arrived at `now_ns`."""
         offset = self._offset
+        if self._set_back(now_ns):
+            self._last, offset = -1, None
         if offset is None or self._jumped(pts_ns) or not now_ns - _STALE_NS <= pts_ns + offset <= now_ns:
             offset = now_ns - pts_ns
         self._offset, self._last_pts = offset, pts_ns
         self._last = max(self._last + 1, pts_ns + offset)
         return self._last
+
+    def _set_back(self, now_ns: int) -> bool:
+        return now_ns < self._last - CLOCK_RESET_NS
 
     def _jumped(self, pts_ns: int) -> bool:
         return not -_BACK_NS < pts_ns - self._last_pts < _JUMP_NS

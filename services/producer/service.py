@@ -1,4 +1,4 @@
-"""The producer service: cameras → frames topic. Every camera has its own threads, so that none holds up another."""
+"""The producer service: cameras → frames and camera-status. Every camera has its own threads: none holds up another."""
 
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -89,6 +89,7 @@ def _serve_live(
     while not stop.is_set():
         for crew in crews:
             crew.check()
+            crew.report()
         stored = _flush_live(producer)
         up = sum(crew.camera.up for crew in crews)
         health.beat("running" if stored and up == len(crews) else "degraded", f"{up} of {len(crews)} cameras deliver")

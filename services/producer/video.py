@@ -70,6 +70,11 @@ class Video:
         return self._container.format.name not in _UNTIMED
 
     @property
+    def clocked(self) -> bool:
+        """Whether its presentation times come from the camera, and not from counting its frames here."""
+        return self.timed and self._container.format.name not in _COUNTED
+
+    @property
     def period_ns(self) -> int:
         """The usual step between two frames."""
         return round(NS / (self._stream.average_rate or _GUESSED_RATE))

@@ -1,5 +1,5 @@
-"""The analyzer crashes at any operation, again and again: incidents, alerts, lane statistics and turnarounds are those
-of the undisturbed run."""
+"""The analyzer crashes at any operation, again and again: incidents (those of camera-status too), alerts, lane
+statistics and turnarounds are those of the undisturbed run."""
 
 import random
 from collections import defaultdict
@@ -9,10 +9,12 @@ from functools import cache
 import pytest
 
 from services.alerts.lifecycle import AlertBook
+from services.analyzer.inputs import INPUTS
 from services.analyzer.worker import Worker
 from shared import topics
 from shared.bus.base import Bus, Consumer, Record, TopicSpec
 from shared.bus.memory import MemoryBus
+from shared.camera_status import CameraStatus
 from shared.catalogue import CATALOGUE
 from shared.clock import NS
 from shared.messages import Detections, Incident, LaneStats
@@ -33,22 +35,30 @@ Results = tuple[Revisions, dict[str, bytes], dict[Interval, bytes], Revisions]
 class World:
     """The bus, its time, and the processes that come and go."""
 
-    def __init__(self, detections: tuple[Detections, ...], seed: int) -> None:
+    def __init__(self, detections: tuple[Detections, ...], seed: int, reports: tuple[CameraStatus, ...] = ()) -> None:
         self.now = 0.0
         self.bus = MemoryBus(clock=lambda: self.now)
-        self.bus.ensure_topics([TopicSpec(topics.DETECTIONS, PARTITIONS), *topics.SPECS])
+        self.bus.ensure_topics([*(TopicSpec(topic, PARTITIONS) for topic in INPUTS), *topics.SPECS])
         self.chance = random.Random(seed)
         self.site = roadlife.make_site()
         producer = self.bus.producer()
         for item in detections:
             at = item.frame.captured_at // 1_000_000
             producer.send(topics.DETECTIONS, item.to_bytes(), key=item.camera, timestamp_ms=at)
+        for report in reports:
+            at = report.at // 1_000_000
+            producer.send(topics.CAMERA_STATUS, report.to_bytes(), key=report.camera, timestamp_ms=at)
+
+    @property
+    def unread(self) -> int:
+        """Messages that nobody has committed."""
+        return sum(self.bus.lag(topics.ANALYZER_GROUP, topic) for topic in INPUTS)
 
     def start(self, life: int) -> tuple[Worker, Consumer]:
         """A process that dies at the `life`-th operation on the bus."""
         bus: Bus = CrashingBus(self.bus, Fuse(self.chance, life))  # type: ignore[assignment]
         worker = Worker(bus, bus.producer(), self.site, self.chance.choice([0.0, 1.0, 5.0]), lambda: int(self.now * NS))
-        consumer = bus.consumer([topics.DETECTIONS], group=topics.ANALYZER_GROUP, on_revoked=worker.drop)
+        consumer = bus.consumer(list(INPUTS), group=topics.ANALYZER_GROUP, on_revoked=worker.drop)
         return worker, consumer
 
     def step(self, worker: Worker, consumer: Consumer) -> bool:
@@ -69,8 +79,13 @@ def stream(number: int) -> tuple[Detections, ...]:
 
 
 @cache
+def reports(number: int) -> tuple[CameraStatus, ...]:
+    return tuple(roadlife.reports(number))
+
+
+@cache
 def undisturbed(number: int) -> Results:
-    world = World(stream(number), 0)
+    world = World(stream(number), 0, reports(number))
     worker, consumer = world.start(-1)
     while world.step(worker, consumer):
         pass
@@ -129,6 +144,10 @@ def test_the_undisturbed_runs_have_incidents_of_every_type_and_state_that_spans_
     changes = [Incident.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[0].values()]
     assert {item.incident for item in changes} == set(CATALOGUE)
     assert {item.change for item in changes} == {"opened", "updated", "closed"}
+    told = [(item.label, item.change) for item in changes if item.incident == "camera-fault"]
+    assert told.count(("lost", "opened")) == told.count(("lost", "closed")) == 2 * STREAMS
+    assert told.count(("clock", "opened")) == 2 * STREAMS
+    assert told.count(("clock", "closed")) == STREAMS
     lanes = [LaneStats.from_bytes(value) for number in range(STREAMS) for value in undisturbed(number)[2].values()]
     assert {item.camera for item in lanes} == {"north", "south"}
     assert {item.start // NS for item in lanes} == {0, 10}
@@ -144,13 +163,13 @@ def test_crashes_at_any_operation_change_nothing(chunk: int) -> None:
     """One process, or two that share the partitions; each death is noticed late, so the dead are zombies too."""
     crashes = 0
     for seed in range(chunk, SEEDS, CHUNKS):
-        world = World(stream(seed % STREAMS), seed)
+        world = World(stream(seed % STREAMS), seed, reports(seed % STREAMS))
         # Undisturbed, one life has some 300 operations: a message is a send at least.
         deaths = [world.chance.randint(1, 150) for _ in range(world.chance.randint(1, 5))]
         team = [world.start(deaths.pop())]
         if world.chance.random() < 0.4:
             team.append(world.start(deaths.pop() if deaths else -1))
-        while world.bus.lag(topics.ANALYZER_GROUP, topics.DETECTIONS):
+        while world.unread:
             place = world.chance.randrange(len(team))
             try:
                 world.step(*team[place])

@@ -2,15 +2,20 @@
 
 import re
 import threading
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.producer.camera import LiveCamera, new_traceparent
 from services.producer.outbox import Outbox
+from services.producer.vitals import Vitals
+from shared.clock import NS, to_ns
 from shared.frames import Frame
 from shared.site import Camera
 from shared.telemetry import metrics
+from tests.media import write_pictures
 
 
 class PatientStop(threading.Event):
@@ -103,3 +108,25 @@ def test_a_closed_outbox_still_gives_what_waits() -> None:
     assert outbox.take(10) == frame(0)
     assert outbox.finished
     assert outbox.take(10) is None  # at once
+
+
+@pytest.mark.parametrize("step_s", [-3600, -5, 5, 3600])
+def test_a_clip_plays_on_when_the_clock_is_set_and_is_captured_by_the_new_time(tmp_path: Path, step_s: int) -> None:
+    write_pictures(tmp_path / "p", 7)
+    stop = PatientStop(rounds=80)
+    start, frames = 1_700_000_000 * NS, list[Frame]()
+
+    def wall() -> int:
+        return start + to_ns(stop.now) + (step_s * NS if stop.now > 4.05 else 0)
+
+    camera = Camera(id="clip", source=str(tmp_path / "p"), fps=10)
+    vitals = Vitals(camera, clock=wall, monotonic=lambda: stop.now)
+    LiveCamera(camera, frames.append, stop, vitals=vitals, clock=wall, monotonic=lambda: stop.now).serve()
+
+    times = [frame.captured_at for frame in frames]
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    assert len(times) == 80
+    assert max(stop.waits) <= 0.11
+    assert [step for step in steps if abs(step - NS // 10) > NS // 100] == [NS // 10 + step_s * NS]
+    assert abs(times[-1] - wall()) <= NS // 10
+    assert vitals.report().captured_at == times[-1]

@@ -118,12 +118,26 @@ def test_a_jump_of_the_streams_clock_anchors_again(jump: int) -> None:
     assert clock.stamp(4001 * NS + jump, NOW + 2 * NS) == NOW + 2 * NS
 
 
-def test_a_reconnect_anchors_again_and_never_goes_back() -> None:
+def test_a_reconnect_anchors_again_and_does_not_go_back() -> None:
     clock = CaptureClock()
     last = clock.stamp(0, NOW)
     clock.connected()
 
-    assert clock.stamp(0, NOW - 10 * NS) == last + 1  # the wall clock was set back meanwhile
+    assert clock.stamp(0, NOW - NS) == last + 1
+
+
+@pytest.mark.parametrize("reconnects", [False, True])
+def test_capture_times_follow_a_wall_clock_that_is_set_back_and_do_not_stand_still(reconnects: bool) -> None:
+    clock, limiter = CaptureClock(), RateLimiter(10)
+    before = [clock.stamp(index * NS // 10, NOW + index * NS // 10) for index in range(600)]
+    if reconnects:
+        clock.connected()
+    late = NOW - 3600 * NS
+
+    assert clock.early_ns(60 * NS, late) == 0
+    after = [clock.stamp(60 * NS + index * NS // 10, late + index * NS // 10) for index in range(50)]
+    assert after == [late + index * NS // 10 for index in range(50)]
+    assert [limiter.admits(stamp) for stamp in before + after] == [True] * 650
 
 
 def test_a_stream_that_lags_ever_more_is_anchored_again() -> None:
@@ -135,14 +149,16 @@ def test_a_stream_that_lags_ever_more_is_anchored_again() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-(10**11), 10**12), st.integers(0, 10**11), st.booleans()), max_size=60))
-def test_capture_times_grow_strictly_whatever_comes(events: list[tuple[int, int, bool]]) -> None:
+def test_capture_times_grow_strictly_whatever_comes_unless_the_wall_clock_is_set_back(
+    events: list[tuple[int, int, bool]],
+) -> None:
     clock = CaptureClock()
     last = -1
     for pts, now, reconnects in events:
         if reconnects:
             clock.connected()
         stamp = clock.stamp(pts, now)
-        assert stamp > last
+        assert stamp == now if now < last - 2 * NS else stamp > last
         last = stamp
 
 
