@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -142,10 +143,11 @@ class KafkaConsumer:
             for found in self._client.offsets_for_times(owned, timeout=_REQUEST_S):
                 if found.error is not None:
                     raise KafkaException(found.error)
-                begin, end = self._client.get_watermark_offsets(found, timeout=_REQUEST_S)
+                places[found.topic, found.partition] = found.offset
                 # Every time is 0 or later; a message of time 0 itself has none in Kafka (see `KafkaProducer.send`).
-                after = found.offset if found.offset >= 0 else end
-                places[found.topic, found.partition] = begin if timestamp_ms <= 0 else after
+                if found.offset < 0 or timestamp_ms <= 0:
+                    ends = self._client.get_watermark_offsets(found, timeout=_REQUEST_S)
+                    places[found.topic, found.partition] = ends[0 if timestamp_ms <= 0 else 1]
         except KafkaException as error:
             raise BusError(f"Kafka did not find {timestamp_ms} ms: {reason(error)}") from None
         for partition, offset in places.items():
@@ -174,7 +176,7 @@ class KafkaConsumer:
             raise BusError(f"Kafka did not store the commit of {self._group}: {reason(error)}") from None
 
     def _accept(self, messages: Sequence[Message]) -> list[Record]:
-        """Messages of what is owned, once each: a rebalance inside a poll may take a partition away or begin it anew."""
+        """Of what is owned, each message once: a rebalance inside a poll may take a partition away or begin it anew."""
         records = []
         owned, positions = self._ownership.owned, self._ownership.positions
         for message in messages:
@@ -202,8 +204,8 @@ class KafkaConsumer:
             raise BusError("the consumer is closed")
 
 
-def to_record(message: Message) -> Record:
-    """A message of the client in our own type; text that is not UTF-8 is shown with replacement characters."""
+def to_record(message: Any) -> Record:
+    """A `confluent_kafka.Message` in our own type; text that is not UTF-8 is shown with replacement characters."""
     key: bytes | None = message.key()
     return Record(
         topic=message.topic(),

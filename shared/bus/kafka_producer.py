@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -59,7 +60,7 @@ class KafkaProducer:
                     self._errors.append(f"topic {topic}: {reason(error)}")
             self._pending.pop(number, None)
 
-        arguments = {
+        arguments: dict[str, Any] = {
             "value": value,
             "key": None if key is None else key.encode(),
             "headers": list((headers or {}).items()),
@@ -113,7 +114,7 @@ class KafkaProducer:
         with self._lock:
             return next(iter(self._pending), float("inf"))
 
-    def _produce(self, topic: str, arguments: dict[str, object], deadline: float) -> None:
+    def _produce(self, topic: str, arguments: dict[str, Any], deadline: float) -> None:
         while True:
             if self.closed:
                 raise BusError("the producer is closed")

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from confluent_kafka import Consumer as Client
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from shared.bus.base import Record
 from shared.bus.kafka_consumer import to_record
@@ -40,9 +40,9 @@ class KafkaReader:
             BusError: the partition does not exist, or the bus does not answer.
         """
         with self._lock:
-            for message in self._from(topic, partition, offset):
+            for record in self._from(topic, partition, offset):
                 # A later one means that compaction has removed it.
-                return to_record(message) if message.offset() == offset else None
+                return record if record.offset == offset else None
         return None
 
     def read_range(self, topic: str, partition: int, first: int, last: int) -> list[Record]:
@@ -55,10 +55,10 @@ class KafkaReader:
         if first >= last:
             return found
         with self._lock:
-            for message in self._from(topic, partition, first):
-                if message.offset() < last:
-                    found.append(to_record(message))
-                if message.offset() >= last - 1:
+            for record in self._from(topic, partition, first):
+                if record.offset < last:
+                    found.append(record)
+                if record.offset >= last - 1:
                     break
         return found
 
@@ -69,7 +69,7 @@ class KafkaReader:
                 self._closed = True
                 self._client.close()
 
-    def _from(self, topic: str, partition: int, offset: int) -> Iterator[Message]:
+    def _from(self, topic: str, partition: int, offset: int) -> Iterator[Record]:
         """Messages from an offset to the end of the partition; none when the offset is outside of what is kept."""
         if self._closed:
             raise BusError("the bus is closed")
@@ -82,7 +82,7 @@ class KafkaReader:
                     raise BusError(f"reading {where} failed: no answer within {_READ_S:.0f} s")
                 error = message.error()
                 if error is None:
-                    yield message
+                    yield to_record(message)
                 elif error.code() == KafkaError._PARTITION_EOF or error.code() in _OUT_OF_RANGE:
                     return
                 elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
