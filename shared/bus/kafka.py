@@ -74,17 +74,7 @@ class KafkaBus:
         self._compacted |= {spec.name for spec in wanted.values() if spec.compact}
         missing = sorted(set(wanted) - set(self._topics()))
         if missing:
-            topics = [
-                NewTopic(name, num_partitions=wanted[name].partitions, config=topic_configs(wanted[name]))
-                for name in missing
-            ]
-            for name, made in self._admin.create_topics(topics, operation_timeout=_REQUEST_S).items():
-                try:
-                    made.result()
-                except KafkaException as error:
-                    # Another service that starts at the same time may have been faster.
-                    if code_of(error) != KafkaError.TOPIC_ALREADY_EXISTS:
-                        raise BusError(f"topic {name} not created: {reason(error)}") from None
+            self._ask("create topics", lambda: self._create([wanted[name] for name in missing]))
         # Also those that another service has just created: they are usable once every partition has a leader.
         deadline = time.monotonic() + _REQUEST_S
         while not set(wanted) <= {name for name, topic in self._topics().items() if _led(topic)}:
@@ -164,6 +154,18 @@ class KafkaBus:
         finally:
             if self._reader is not None:
                 self._reader.close()
+
+    def _create(self, specs: list[TopicSpec]) -> None:
+        topics = [NewTopic(spec.name, num_partitions=spec.partitions, config=topic_configs(spec)) for spec in specs]
+        for name, made in self._admin.create_topics(topics, operation_timeout=_REQUEST_S).items():
+            try:
+                made.result()
+            except KafkaException as error:
+                if code_of(error) in _REFUSED:
+                    raise BusError(f"topic {name} not created: {reason(error)}") from None
+                # Another service that starts at the same time may have been faster, or this one's last try.
+                if code_of(error) != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
 
     def _reading(self) -> KafkaReader:
         self._check_open()
