@@ -1,9 +1,9 @@
 """CPU that a Kafka client takes per MB and at a worker's full rate, on a real local Kafka.
 
 Each measurement is a process of its own, and all take turns. First as fast as it goes, per message size; then at the
-pace of a machine's full rate of frames, where requests cost more than bytes: a producer of 13 cameras, and a worker that
-gathers batches, publishes detections, flushes and commits, with the model's time slept. MB/s and the rate that a worker
-reaches depend on what else the machine does; CPU per MB hardly does.
+pace of a machine's full rate, where requests cost more than bytes: a producer of 13 cameras, and a worker that gathers
+batches, publishes detections, flushes and commits, with the model's time slept. MB/s and the rate that a worker reaches
+depend on what else the machine does; CPU per MB hardly does.
 """
 
 import argparse
