@@ -74,7 +74,8 @@ class Contestant:
         """A connected producer."""
         if self.python:
             return _PythonSender(bootstrap, _SEND | dict(self.send))
-        with mock.patch.object(kafka_producer, "producer_settings", return_value=producer_settings() | dict(self.send)):
+        settings = producer_settings() | dict(self.send)
+        with mock.patch.object(kafka_producer, "producer_settings", return_value=settings):
             return kafka_producer.KafkaProducer(bootstrap)
 
     def receiver(self, bootstrap: str, topic: str, partitions: int, group: str | None) -> Receiver:
@@ -82,7 +83,8 @@ class Contestant:
         if self.python:
             return _PythonReceiver(bootstrap, topic, partitions, group, _RECEIVE | dict(self.receive))
         begin = {} if group else {(topic, number): 0 for number in range(partitions)}
-        with mock.patch.object(kafka_consumer, "consumer_settings", return_value=consumer_settings() | dict(self.receive)):
+        settings = consumer_settings() | dict(self.receive)
+        with mock.patch.object(kafka_consumer, "consumer_settings", return_value=settings):
             return kafka_consumer.KafkaConsumer(
                 bootstrap, [topic], group=group, start="earliest", on_revoked=None, begin=begin
             )
