@@ -38,7 +38,7 @@ FETCH_WAIT_MS = 50
 # A single message that is larger still comes through.
 FETCH_PARTITION_BYTES = 2 << 20
 FETCH_BYTES = 16 << 20
-# How soon to ask again once the service has taken something of a full prefetch; librdkafka's second would starve it.
+# How soon to ask again once the service has taken something of a full prefetch; librdkafka waits a second.
 FETCH_BACKOFF_MS = 10
 
 # What the broker accepts as one batch: the largest message and the batch around it.

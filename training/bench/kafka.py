@@ -1,19 +1,19 @@
 """CPU that a Kafka client takes per MB and at a worker's full rate, on a real local Kafka.
 
-Each measurement is a process of its own, and all take turns. First as fast as it goes, per message size; then at the
-pace of a machine's full rate, where requests cost more than bytes: a producer of 13 cameras, and a worker that gathers
-batches, publishes detections, flushes and commits, with the model's time slept. MB/s and the rate that a worker reaches
-depend on what else the machine does; CPU per MB hardly does.
+Each measurement is a process of its own, and all take turns; Ctrl-C prints the turns so far. First as fast as it goes,
+per message size; then at the pace of a machine's full rate, where requests cost more than bytes: a producer of 13
+cameras, and a worker that gathers batches, publishes detections, flushes and commits, with the model's time slept. MB/s
+and the rate that a worker reaches depend on what else the machine does; CPU per MB hardly does.
 """
 
 import argparse
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import mean, median
@@ -27,7 +27,7 @@ from shared.bus.base import TopicSpec
 from shared.bus.kafka import KafkaBus
 from shared.embedded.kafka import LocalKafka
 from training.bench import analyzer, machine
-from training.bench.kafka_child import PARTITIONS, Cost, Job
+from training.bench.kafka_child import PARTITIONS, Cost, Job, measure
 from training.bench.kafka_clients import BUS, PYTHON, RECEIVERS, SENDERS
 from training.bench.pipeline import highway
 from training.report import wide_console
@@ -45,12 +45,12 @@ _SMALL = 5_000
 _SHARE_LIMIT = 3.0
 _PACED_SENDERS = (
     BUS, PYTHON, f"{PYTHON}, linger 20 ms, batches of 1 MiB", f"{PYTHON}, linger 50 ms, batches of 1 MiB",
-    "librdkafka, linger 20 ms, batches of 1 MiB",
 )  # fmt: skip
 _PACED_WORKERS = (
     BUS, PYTHON, f"{PYTHON}, without check sums", f"{PYTHON}, fetches of 1 MiB or 50 ms",
 )  # fmt: skip
 _PACED_ONLY = {f"{PYTHON}, linger 50 ms, batches of 1 MiB"}
+_FORKS = multiprocessing.get_context("forkserver")
 # A child that has not ended by then hangs.
 _CHILD_S = 120.0
 
@@ -63,6 +63,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement at that rate")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="that such a worker has")
     arguments = parser.parse_args()
+    _FORKS.set_forkserver_preload(["__main__"])
     frame, result = frame_bytes(), int(mean(map(len, analyzer.stream(100))))
     out = wide_console()
     out.print(
@@ -72,10 +73,12 @@ def main() -> int:
         bench = _Bench(broker.bootstrap, frame, result, arguments.rate, arguments.seconds)
         jobs = bench.jobs()
         costs: dict[Key, list[Cost]] = {key: [] for key in jobs}
-        for _ in range(arguments.rounds):
-            for key, job in track(jobs.items(), "a turn", console=Console(stderr=True)):
-                costs[key].append(bench.run(job))
+        with suppress(KeyboardInterrupt):
+            for _ in range(arguments.rounds):
+                for key, job in track(jobs.items(), "a turn", console=Console(stderr=True)):
+                    costs[key].append(bench.run(job))
         bench.close()
+    costs = {key: found for key, found in costs.items() if found}
     machine.show()
     for table in (_per_mb("send", costs), _per_mb("receive", costs), _shares(costs, arguments.cores, arguments.rate)):
         out.print(table)
@@ -122,21 +125,20 @@ class _Bench:
         if job.task == "receive":
             topic = f"receive-{job.size}"
             if self._ensure(topic):
-                self._finish(_start(replace(job, task="send", contestant=BUS, topic=topic)))
-            return self._finish(_start(replace(job, topic=topic)))
+                _Child(replace(job, task="send", contestant=BUS, topic=topic)).cost()
+            return _Child(replace(job, topic=topic)).cost()
         self._number += 1
         topic = f"send-{job.size}" if job.task == "send" else f"{job.task}-{self._number}"
         self._ensure(topic)
         if job.task != "work":
-            return self._finish(_start(replace(job, topic=topic)))
+            return _Child(replace(job, topic=topic)).cost()
         self._ensure(f"{topic}-out")
         # It must still send when the worker, which starts beside it, has measured.
-        feed = _start(replace(job, task="produce", contestant=BUS, topic=topic, seconds=_CHILD_S))
+        feed = _Child(replace(job, task="produce", contestant=BUS, topic=topic, seconds=_CHILD_S))
         try:
-            return self._finish(_start(replace(job, topic=topic)))
+            return _Child(replace(job, topic=topic)).cost()
         finally:
             feed.kill()
-            feed.wait()
 
     def close(self) -> None:
         self._bus.close()
@@ -148,16 +150,28 @@ class _Bench:
         self._bus.ensure_topics([TopicSpec(topic, PARTITIONS, retention_bytes=64 << 20)])
         return new
 
-    def _finish(self, child: "subprocess.Popen[str]") -> Cost:
-        out, _ = child.communicate(timeout=_CHILD_S)
-        if child.returncode:
-            raise RuntimeError(f"the measuring process ended with {child.returncode}")
-        return Cost(**json.loads(out))
 
+class _Child:
+    """A measuring process, forked from a server that has imported everything and made no client."""
 
-def _start(job: Job) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "training.bench.kafka_child", json.dumps(asdict(job))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def __init__(self, job: Job) -> None:
+        self._result, end = _FORKS.Pipe(duplex=False)
+        self._process = _FORKS.Process(target=measure, args=(job, end), daemon=True)
+        self._process.start()
+        end.close()
+
+    def cost(self) -> Cost:
+        """Wait for the result."""
+        if not self._result.poll(_CHILD_S):
+            raise RuntimeError(f"a measurement did not end within {_CHILD_S:.0f} s")
+        cost: Cost = self._result.recv()
+        self._process.join()
+        return cost
+
+    def kill(self) -> None:
+        """End it without a result."""
+        self._process.kill()
+        self._process.join()
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:

@@ -100,9 +100,6 @@ SENDERS = {
         python=True, send={"send_buffer_bytes": _MIB, "receive_buffer_bytes": _MIB}
     ),
     "librdkafka, linger 20 ms, batches of 1 MiB": Contestant(send={"linger.ms": 20, "batch.size": _MIB}),
-    "librdkafka, socket buffers of 1 MiB": Contestant(
-        send={"socket.send.buffer.bytes": _MIB, "socket.receive.buffer.bytes": _MIB}
-    ),
 }
 RECEIVERS = {
     BUS: Contestant(),
@@ -112,7 +109,6 @@ RECEIVERS = {
     f"{PYTHON}, socket buffers of 1 MiB": Contestant(python=True, receive={"receive_buffer_bytes": _MIB}),
     "librdkafka, without check sums": Contestant(receive={"check.crcs": False}),
     "librdkafka, 512 KiB per partition": Contestant(receive={"max.partition.fetch.bytes": _MIB // 2}),
-    "librdkafka, socket buffers of 1 MiB": Contestant(receive={"socket.receive.buffer.bytes": _MIB}),
 }
 
 
