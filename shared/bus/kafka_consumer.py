@@ -83,10 +83,7 @@ class KafkaConsumer:
         self._check_open()
         messages: list[Message] = []
         if self._broken is None:
-            # The client waits for the full number until the time-out: so wait for the first, and take what is there.
-            messages = self._client.consume(1, timeout_s)
-            if messages and max_records > 1:
-                messages += self._client.consume(max_records - 1, 0)
+            messages = self._consume(max_records, timeout_s)
         lost = self._ownership.take_lost()
         # Told before anything new is handed out: the same partition may have come back.
         if lost and self._on_revoked is not None:
@@ -163,6 +160,16 @@ class KafkaConsumer:
         except KafkaException as error:
             # The group notices by the session time-out; nothing is lost by that.
             logger("bus").warning("the group was not left in order", group=self._group, error=reason(error))
+
+    def _consume(self, count: int, timeout_s: float) -> list[Message]:
+        """The client itself waits for the full number: so wait for the first, and take what is there."""
+        try:
+            messages: list[Message] = self._client.consume(1, timeout_s)
+            if messages and count > 1:
+                messages += self._client.consume(count - 1, 0)
+        except KafkaException as error:
+            raise BusError(f"reading from Kafka failed: {reason(error)}") from None
+        return messages
 
     def _commit(self, mine: list[TopicPartition]) -> None:
         try:

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement at that rate")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="that such a worker has")
     arguments = parser.parse_args()
-    _FORKS.set_forkserver_preload(["__main__"])
+    _FORKS.set_forkserver_preload(["training.bench.kafka"])
     frame, result = frame_bytes(), int(mean(map(len, analyzer.stream(100))))
     out = wide_console()
     out.print(
