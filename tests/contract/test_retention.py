@@ -34,7 +34,8 @@ def test_kafka_goes_on_at_the_first_message_that_is_kept(kafka: str, group: str)
     consumer = bus.consumer([topic], group=group)
     consumer.commit(following(drain(consumer, 10)[:2]))
     consumer.close()
-    for deleted in AdminClient({"bootstrap.servers": kafka}).delete_records([TopicPartition(topic, 0, 6)]).values():
+    admin = AdminClient({"bootstrap.servers": kafka})  # it must outlive its answers
+    for deleted in admin.delete_records([TopicPartition(topic, 0, 6)]).values():
         deleted.result()
     _fell_behind(bus, topic, group)
     bus.close()
@@ -169,7 +170,8 @@ def drain_all(bus: Bus, topic: str) -> list:
 
 def _settings(bootstrap: str, *names: str) -> dict[str, dict[str, str]]:
     asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-    answers = AdminClient({"bootstrap.servers": bootstrap}).describe_configs(asked)
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # it must outlive its answers
+    answers = admin.describe_configs(asked)
     return {
         resource.name: {name: entry.value for name, entry in answer.result().items()}
         for resource, answer in answers.items()
