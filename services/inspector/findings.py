@@ -68,7 +68,7 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
         if rest.score >= limits.sure:
             yield _reason("object-at-rest", "not-clear", where, rest.item, rest.score), rest.look
         else:
-            yield _reason("doubtful", "cannot-tell", f"perhaps a {where}", rest.item, rest.score), rest.look
+            yield _reason("doubtful", "cannot-tell", f"perhaps: {where}", rest.item, rest.score), rest.look
         return
     if slow:
         rest = slow[0]
