@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         gt=0,
         description="detector: a live frame older than this is shed, oldest first; none to keep all",
     )
+    max_wait_s: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="detector: longest that a live frame waits for its turn; then its camera sheds the oldest, and "
+        "lets the rest wait for a fifth of this until it has shed none for 10 s",
+    )
     datasets: Path = Field(Path("datasets"), description="trainer: folder that holds the data of requested trainings")
     checkpoint_s: float = Field(
         5.0, ge=0, le=300, description="analyzer: seconds of work that a crash repeats at most; 0 for one batch"
