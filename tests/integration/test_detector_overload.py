@@ -17,6 +17,7 @@ from shared.frames import Frame
 from shared.jpeg import encode_jpeg
 from shared.messages import Detections
 from shared.settings import load_settings
+from shared.site import Camera
 from shared.store import Store
 from tests.processes import await_true
 from tests.slow_model import use_slow_model
@@ -33,11 +34,12 @@ FRAME_S = 3 / (FPS * len(CAMERAS))
 def test_at_three_times_the_capacity_all_cameras_are_seen_fresh_and_every_frame_is_accounted_for(
     own_kafka: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_slow_model(monkeypatch, FRAME_S)
+    cameras = [Camera(id=camera, source="clip.mp4", fps=FPS) for camera in CAMERAS]
+    backend = use_slow_model(monkeypatch, FRAME_S, cameras)
     settings = load_settings()
     bus, store = KafkaBus(own_kafka), Store.connect(redis_url)
     bus.ensure_topics(topics.SPECS)
-    with serving(lambda stop: serve(bus, store, settings, stop)):
+    with serving(lambda stop: serve(bus, store, settings, stop, cameras)):
         watcher = Watcher(bus)
         produced = produce(bus, watcher)
         await_true(lambda: bus.lag(topics.DETECTOR_GROUP, topics.FRAMES) == 0, 30, "nothing is left to do")
@@ -56,6 +58,8 @@ def test_at_three_times_the_capacity_all_cameras_are_seen_fresh_and_every_frame_
         numbers = [seq for seq, _ in seen[camera]]
         assert numbers == sorted(numbers)
         assert abs(analysed[camera] - analysed.total() / len(CAMERAS)) <= 0.2 * analysed.total() / len(CAMERAS)
+    # Once a second of each camera, as if nothing were shed; by the frames' numbers alone it would be a third of that.
+    assert backend.asked > 0.7 * len(CAMERAS) * SECONDS
     latencies = sorted(latency for found in seen.values() for _, latency in found)
     # Until it is clear that the worker does not keep up, a frame waits for so long; then for a fifth of it. A turn of
     # all cameras may come between, and the batch is worked on; 0.3 s are for the bus.
