@@ -89,7 +89,7 @@ class Feed:
         committed_at = time.monotonic()
         try:
             while not self._stopping:
-                self._add(self._consumer.poll(_CHUNK, timeout_s=_POLL_S) if self._has_room() else [])
+                self._add(self._poll())
                 if time.monotonic() - committed_at >= _COMMIT_S:
                     self._commit()
                     committed_at = time.monotonic()
@@ -101,14 +101,14 @@ class Feed:
         finally:
             self._consumer.close()
 
-    def _has_room(self) -> bool:
-        """Whether to poll now; waits a little where not."""
+    def _poll(self) -> list[Record]:
+        """What has come; nothing for a moment where there is no room for more."""
         with self._changed:
             hangs = self._waiting.since() is not None and time.monotonic() - self._asked_at > _HANGS_S
-            if not hangs and self._waiting.kept < _AHEAD * self._size:
-                return True
-            self._changed.wait(_POLL_S)
-            return False
+            if hangs or self._waiting.kept >= _AHEAD * self._size:
+                self._changed.wait(_POLL_S)
+                return []
+        return self._consumer.poll(_CHUNK, timeout_s=_POLL_S)
 
     def _add(self, records: Iterable[Record]) -> None:
         with self._changed:
