@@ -120,3 +120,25 @@ def test_an_error_of_the_bus_ends_the_worker(bus: MemoryBus, settings: Settings)
     bus.close()
     with pytest.raises(BusError, match="closed"):
         feed.take(5.0)
+
+
+def test_a_worker_that_hangs_loses_its_partitions_to_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread would go on reading, and nobody would see these cameras."""
+    monkeypatch.setattr("services.detector.feed._HANGS_S", 0.3)
+    bus = MemoryBus(max_poll_s=0.5)
+    bus.ensure_topics(topics.SPECS)
+    hanging, seen = Feed(bus, settings), Counter[tuple[str, int]]()
+    send(bus, 0, 5, run=None)
+    time.sleep(0.2)
+    working = Feed(bus, settings)
+    deadline = time.monotonic() + 10
+    while lag(bus) and time.monotonic() < deadline:
+        batch = working.take(0.1)
+        note(seen, batch)
+        working.done(batch)
+    assert set(seen) == expected(5)
+    working.close()
+    hanging.close()
+    bus.close()
