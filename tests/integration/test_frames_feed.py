@@ -127,6 +127,7 @@ def test_a_worker_that_hangs_loses_its_partitions_to_another(
 ) -> None:
     """Its thread would go on reading, and nobody would see these cameras."""
     monkeypatch.setattr("services.detector.feed._HANGS_S", 0.3)
+    settings = settings.model_copy(update={"max_wait_s": 60.0, "max_age_s": 600.0})
     bus = MemoryBus(max_poll_s=0.5)
     bus.ensure_topics(topics.SPECS)
     hanging, seen = Feed(bus, settings), Counter[tuple[str, int]]()
