@@ -16,10 +16,11 @@ from rich.table import Table
 from services.producer import read_once
 from shared import topics
 from shared.bus.base import Bus
+from shared.exceptions import ConfigError
 from shared.frames import Frame
 from shared.site import Site
 from training.bench.deployed import deployed
-from training.bench.machine import describe
+from training.bench.machine import describe, taken
 from training.bench.pipeline import highway
 from training.bench.stream import Cameras, Key, Seen, Watcher
 from training.intervals import percentile
@@ -43,7 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.bench.latency", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each load")
     options = parser.parse_args(arguments)
-    wide_console().print(measure(options.seconds))
+    try:
+        table = measure(options.seconds)
+    except ConfigError as error:
+        wide_console().print(f"latency: not measured: {error}", highlight=False)
+        return 0
+    wide_console().print(table)
     return 0
 
 
@@ -55,6 +61,7 @@ def measure(seconds: float) -> Table:
         ConfigError: Kafka or Redis cannot be started.
         TimeoutError: the services did not come up, or did not finish.
     """
+    others = taken()
     site, pictures = place()
     with deployed(site, ("detector", "analyzer", "alerts")) as bus:
         watcher, cameras = Watcher(bus), Cameras(bus, [camera.id for camera in site.cameras], pictures)
@@ -68,7 +75,7 @@ def measure(seconds: float) -> Table:
         capacity = analysed_rate(cameras.send(1.3 * most, seconds), seen, bus)
         table = Table(
             title=f"{_CAMERAS} cameras, capacity {capacity:.1f} frames/s (backlog: {most:.1f}), {seconds:g} s each, ms",
-            caption=describe(),
+            caption=f"{describe()}; {others}",
         )
         for column in (
             "load", "frames/s", "shed", "capture to detection: p50", "p95", "p99", "longest",
