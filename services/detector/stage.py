@@ -33,7 +33,7 @@ class Decoded:
         closeups: parts of the picture, each in an input of the same shape.
         width: pixels of the JPEG itself, which is what the boxes refer to.
         height: likewise.
-        last: number of the camera's frame that was seen before this one; others between them were shed.
+        last: number of the camera's frame that was seen before this one, where others between them may have been shed.
     """
 
     frame: Frame
@@ -42,7 +42,7 @@ class Decoded:
     closeups: list[tuple[Region, NDArray[np.uint8]]]
     width: int
     height: int
-    last: int
+    last: int | None = None
 
     def due(self, every: int) -> bool:
         """Whether it is the first frame that is seen since the last number that is a multiple of `every`.
@@ -50,7 +50,10 @@ class Decoded:
         By numbers alone, so that a replay, of which every frame is seen, reads the same frames each time; and if
         frames are shed, the next one makes up for a multiple among them.
         """
-        return self.frame.seq // every != self.last // every
+        seq, last = self.frame.seq, self.last
+        # A producer that was started again counts from 0 again.
+        before = seq - 1 if last is None or last >= seq else last
+        return seq // every != before // every
 
 
 class DetectorStage:
@@ -101,9 +104,7 @@ class DetectorStage:
         letterbox.place(picture, inputs[0])
         for region, closer in zip(regions, inputs[1:], strict=True):
             region.cut(picture, closer)
-        # A producer that was started again counts from 0 again.
-        before = frame.seq - 1 if last is None or last >= frame.seq else last
-        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height, before)
+        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height, last)
 
     def regions(self, camera_id: str, width: int, height: int) -> list[Region]:
         """The close-ups of a camera's pictures of this size."""

@@ -21,7 +21,7 @@ def faults(watch: HealthWatch, pictures: list[NDArray[np.uint8]], start: int, ru
     told: set[str] = set()
     for index, picture in enumerate(pictures, start):
         frame = Frame("cam", index, index * NS // FPS, width, height, b"", run)
-        health = watch.see(Decoded(frame, box, picture, [], width, height, index - 1))
+        health = watch.see(Decoded(frame, box, picture, [], width, height))
         told |= {fault.kind for fault in health.faults} if health else set()
     return told
 

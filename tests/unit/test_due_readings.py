@@ -15,7 +15,7 @@ BOX = Letterbox(64, 32, 64, 32, 0, 0)
 def read(seen: list[int], every: int) -> list[int]:
     """The numbers of the frames that are read."""
     picture = np.zeros((32, 64, 3), np.uint8)
-    pairs = zip([seen[0] - 1, *seen], seen, strict=False)
+    pairs = zip([None, *seen], seen, strict=False)
     items = [Decoded(Frame("cam", seq, seq, 64, 32, b""), BOX, picture, [], 64, 32, last) for last, seq in pairs]
     return [item.frame.seq for item in items if item.due(every)]
 
@@ -34,3 +34,7 @@ def test_if_frames_are_shed_the_next_one_is_read_instead(step: int, offset: int)
     due = read(seen, 4)
     assert len(due) >= min(len(seen), 100) - 1
     assert max(after - before for before, after in pairwise(due)) < 4 + step
+
+
+def test_a_producer_that_starts_again_is_read_again() -> None:
+    assert read([*range(990, 1000), *range(25)], 10) == [990, 0, 10, 20]

@@ -25,8 +25,9 @@ def taken(seconds: float = 3.0) -> str:
     path = Path("/proc/stat")
     if not path.is_file():
         return "what others took of the machine is not known"
-    before, _, after = (_times(path), time.sleep(seconds), _times(path))
-    spent = [end - start for start, end in zip(before, after, strict=True)]
+    before = _times(path)
+    time.sleep(seconds)
+    spent = [end - start for start, end in zip(before, _times(path), strict=True)]
     # proc_stat(5): user, nice, system, idle, iowait, …
     share = 1 - sum(spent[3:5]) / max(sum(spent), 1)
     return f"others took {share:.0%} of the cores before it began"
