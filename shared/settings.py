@@ -73,12 +73,19 @@ class Settings(BaseSettings):
     batch: int = Field(
         4, ge=1, le=256, description="detector: frames in one forward pass at most; 4 suits a CPU's caches, 32 a GPU"
     )
-    batch_wait_ms: int = Field(20, ge=0, le=1000, description="detector: longest wait to fill a batch")
+    batch_wait_ms: int = Field(5, ge=0, le=1000, description="detector: longest wait of an idle model to fill a batch")
     min_score: float = Field(0.1, ge=0, le=1, description="detector: lowest score that is published")
     max_age_s: float | None = Field(
         5.0,
         gt=0,
-        description="detector: a live frame older than this is shed, oldest first; none to keep all",
+        description="detector: a live frame older than this is never analysed; none to shed nothing, however late",
+    )
+    max_wait_s: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="detector: longest that a live frame waits for its turn; then its camera sheds the oldest, and "
+        "lets the rest wait for a fifth of this until it has shed none for 10 s",
     )
     datasets: Path = Field(Path("datasets"), description="trainer: folder that holds the data of requested trainings")
     checkpoint_s: float = Field(

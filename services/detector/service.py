@@ -5,13 +5,14 @@ import time
 from collections.abc import Sequence
 
 from services.detector import SERVICE
+from services.detector.feed import Feed
 from services.detector.shadow import Shadow
 from services.detector.source import Source
 from services.detector.watch import Watch
 from services.detector.worker import Worker
 from shared import topics
-from shared.bus.base import Bus, Consumer, Record
-from shared.service import Heartbeat, commit_batch
+from shared.bus.base import Bus
+from shared.service import Heartbeat
 from shared.settings import Settings
 from shared.site import Camera
 from shared.store import Store
@@ -26,8 +27,8 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     Frames of `cameras` get the close-ups that their zones ask for; those of others are seen as a whole.
 
     Order of a batch: publish → flush → Redis → commit. A crash in between repeats the batch elsewhere; the
-    detections are the same and the analyzer drops repeats. Another model begins between two batches, and the shadow
-    looks at a batch after its commit.
+    detections are the same and the analyzer drops repeats. The feed reads ahead, commits, and sheds what comes faster
+    than it can be seen. Another model begins between two batches, and the shadow looks at a batch after it is done.
     """
     health = Health(SERVICE)
     heartbeat = Heartbeat(health, store, settings)
@@ -41,18 +42,18 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow else None
     watch = Watch(source, versions, "production")
     watch.start(settings.model_poll_s)
-    consumer = bus.consumer([topics.FRAMES], group=topics.DETECTOR_GROUP)
+    feed = Feed(bus, settings)
     # Every worker hears every confirmation; only the one that has the camera's memory can use it.
     confirmations = bus.consumer([topics.CONFIRMATIONS], group=None, start="latest")
     next_lag = next_word = 0.0
     try:
         while not stop.is_set():
-            batch = gather(consumer, settings.batch, settings.batch_wait_ms / 1000)
+            batch = feed.take()
             if (fresh := watch.take()) is not None:
                 worker.swap(fresh)
             if batch:
                 done = worker.process(batch)
-                commit_batch(consumer, batch, SERVICE)
+                feed.done(batch)
                 watch.recent = done.frames or watch.recent
                 if shadow:
                     shadow.look(done)
@@ -69,22 +70,10 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     finally:
         health.beat("stopping")
         confirmations.close()
-        consumer.close()
+        feed.close()
         producer.close()
         watch.close()
         if shadow:
             shadow.close()
         worker.close()
         heartbeat.close()
-
-
-def gather(consumer: Consumer, size: int, wait_s: float) -> list[Record]:
-    """Up to `size` frames; waits at most `wait_s` beyond the first for the batch to fill."""
-    batch = consumer.poll(size, timeout_s=0.5)
-    deadline = time.monotonic() + wait_s
-    while batch and len(batch) < size:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        batch += consumer.poll(size - len(batch), timeout_s=left)
-    return batch

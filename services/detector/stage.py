@@ -1,5 +1,6 @@
 """The detector as a plain object: frames in, detections out. No bus, no store."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ class Decoded:
         closeups: parts of the picture, each in an input of the same shape.
         width: pixels of the JPEG itself, which is what the boxes refer to.
         height: likewise.
+        last: number of the camera's frame that was seen before this one, where others between them may have been shed.
     """
 
     frame: Frame
@@ -40,6 +42,18 @@ class Decoded:
     closeups: list[tuple[Region, NDArray[np.uint8]]]
     width: int
     height: int
+    last: int | None = None
+
+    def due(self, every: int) -> bool:
+        """Whether it is the first frame that is seen since the last number that is a multiple of `every`.
+
+        By numbers alone, so that a replay, of which every frame is seen, reads the same frames each time; and if
+        frames are shed, the next one makes up for a multiple among them.
+        """
+        seq, last = self.frame.seq, self.last
+        # A producer that was started again counts from 0 again.
+        before = seq - 1 if last is None or last >= seq else last
+        return seq // every != before // every
 
 
 class DetectorStage:
@@ -73,8 +87,10 @@ class DetectorStage:
         self._cells: dict[tuple[str, Letterbox], Cells | None] = {}
         self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
 
-    def decode(self, frame: Frame) -> Decoded:
+    def decode(self, frame: Frame, last: int | None = None) -> Decoded:
         """Decode one frame at the model's scale, or whole where there are close-ups.
+
+        `last` is the number of the camera's frame before it; None: the one before it was seen as well.
 
         Raises:
             PoisonMessageError: no JPEG, truncated, corrupt or too large.
@@ -88,7 +104,7 @@ class DetectorStage:
         letterbox.place(picture, inputs[0])
         for region, closer in zip(regions, inputs[1:], strict=True):
             region.cut(picture, closer)
-        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height)
+        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height, last)
 
     def regions(self, camera_id: str, width: int, height: int) -> list[Region]:
         """The close-ups of a camera's pictures of this size."""
@@ -99,13 +115,15 @@ class DetectorStage:
             self._regions[key] = plan(camera.zones, width, height, letterbox, camera.closeups) if camera else []
         return self._regions[key]
 
-    def decode_all(self, frames: Sequence[Frame]) -> list[Decoded | PoisonMessageError]:
+    def decode_all(
+        self, frames: Sequence[Frame], last: Sequence[int | None] | None = None
+    ) -> list[Decoded | PoisonMessageError]:
         """Decode several frames on the stage's threads; a frame's error stands in its place."""
-        return list(self._pool.map(self._decode_or_error, frames))
+        return list(self._pool.map(self._decode_or_error, frames, last or itertools.repeat(None)))
 
-    def _decode_or_error(self, frame: Frame) -> Decoded | PoisonMessageError:
+    def _decode_or_error(self, frame: Frame, last: int | None) -> Decoded | PoisonMessageError:
         try:
-            return self.decode(frame)
+            return self.decode(frame, last)
         except PoisonMessageError as error:
             return error
 
@@ -130,9 +148,9 @@ class DetectorStage:
         return [found[index] for index in range(len(decoded))]
 
     def _patches(self, item: Decoded) -> Cells | None:
-        """The patches of the road to describe on a frame; by its number alone, as for the heads."""
+        """The patches of the road to describe on a frame."""
         every = self._readings.get(item.frame.camera)
-        return self.cells(item) if self.remembers and every and item.frame.seq % every == 0 else None
+        return self.cells(item) if self.remembers and every and item.due(every) else None
 
     def cells(self, item: Decoded) -> Cells | None:
         """The patches of the road on a camera's frame; None where no zone is a road."""
@@ -143,8 +161,8 @@ class DetectorStage:
         return self._cells[key]
 
     def _inner(self, item: Decoded) -> Inner | None:
-        """What the heads see of a frame; by its number alone, so that a replay asks for the same frames."""
-        return None if item.frame.seq % self._strides.get(item.frame.camera, 1) else item.letterbox.inner
+        """What the heads see of a frame."""
+        return item.letterbox.inner if item.due(self._strides.get(item.frame.camera, 1)) else None
 
     def look_closer(self, decoded: Sequence[Decoded], seen: Sequence[Found]) -> list[Found]:
         """`seen` with what the close-ups show: one more forward pass per input shape for each frame's first, second…"""

@@ -9,6 +9,7 @@ from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
 from services.detector.source import release
 from services.detector.stage import Decoded, DetectorStage
+from services.detector.waiting import Arrival
 from services.detector.watch import tell_versions
 from shared import topics
 from shared.bus.base import Producer, Record
@@ -38,11 +39,6 @@ class Done:
         return [item.frame for item in self.decoded]
 
 
-def is_stale(frame: Frame, max_age_s: float | None, now_ns: int) -> bool:
-    """Whether a live frame is too old to be worth the work; a replay is never shed."""
-    return max_age_s is not None and frame.run is None and now_ns - frame.captured_at > max_age_s * 1e9
-
-
 class Worker:
     """Frames → detections and Redis, with one model per batch.
 
@@ -58,6 +54,7 @@ class Worker:
         self._health = HealthWatch(cameras, store)
         self._memories = Memories(store)
         self._store_down = False
+        self._last: dict[str, int] = {}
         tell_versions("production", None, stage)
 
     @property
@@ -89,13 +86,13 @@ class Worker:
             return
         self._memories.confirm(said.camera, said.run, said.lane)
 
-    def process(self, batch: Sequence[Record]) -> Done:
+    def process(self, batch: Sequence[Arrival]) -> Done:
         """Decode, infer, publish and put into Redis."""
         frames = self._accept(batch)
         decoded: list[Decoded] = []
         records: list[Record] = []
-        results = self.stage.decode_all([frame for _, frame in frames])
-        for (record, _), outcome in zip(frames, results, strict=True):
+        results = self.stage.decode_all([frame for _, frame, _ in frames], [last for *_, last in frames])
+        for (record, *_), outcome in zip(frames, results, strict=True):
             if isinstance(outcome, PoisonMessageError):
                 bury(self._producer, SERVICE, record, outcome)
             else:
@@ -116,20 +113,20 @@ class Worker:
         self._put_latest(detections)
         return Done(decoded, detections, seconds)
 
-    def _accept(self, batch: Sequence[Record]) -> list[tuple[Record, Frame]]:
+    def _accept(self, batch: Sequence[Arrival]) -> list[tuple[Record, Frame, int | None]]:
+        """The frames, each with the number of the live camera's frame before it, where there was one."""
         accepted = []
-        now = time.time_ns()
-        for record in batch:
-            try:
-                frame = Frame.from_record(record)
-            except PoisonMessageError as error:
-                bury(self._producer, SERVICE, record, error)
+        for arrival in batch:
+            if isinstance(arrival.content, PoisonMessageError):
+                bury(self._producer, SERVICE, arrival.record, arrival.content)
                 continue
+            frame = arrival.content
             metrics.FRAMES_IN.labels(SERVICE, frame.camera).inc()
-            if is_stale(frame, self._settings.max_age_s, now):
-                metrics.FRAMES_SHED.labels(SERVICE, frame.camera, "stale").inc()
-            else:
-                accepted.append((record, frame))
+            last = None
+            if frame.run is None:
+                last = self._last.get(frame.camera)
+                self._last[frame.camera] = frame.seq
+            accepted.append((arrival.record, frame, last))
         return accepted
 
     def _infer(self, decoded: Sequence[Decoded], records: Sequence[Record]) -> list[Detections]:

@@ -2,8 +2,8 @@
 
 import sys
 
-from training.bench import analyzer, heads, machine, pipeline, watching
+from training.bench import analyzer, heads, latency, machine, pipeline, watching
 
 if __name__ == "__main__":
     machine.show()
-    sys.exit(pipeline.main() or heads.main([]) or watching.main([]) or analyzer.main([]))
+    sys.exit(pipeline.main() or heads.main([]) or watching.main([]) or analyzer.main([]) or latency.main([]))

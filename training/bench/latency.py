@@ -1,0 +1,154 @@
+"""From capture to detection, track and alert: percentiles by load, on real Kafka with the real model.
+
+Eight cameras show the highway clip to detector, analyzer and alerts, each a process of its own beside Kafka and Redis
+on this machine. A frame counts as captured when it is handed to Kafka as JPEG, and a result as there when a reader of
+its topic has it. The capacity is what the detector analyses of 1.3 times its rate on a backlog; loads are shares of it.
+One lane of four cameras is entered in the wrong direction, so that every car on it gives an alert.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from rich.table import Table
+
+from services.producer import read_once
+from shared import topics
+from shared.bus.base import Bus
+from shared.exceptions import ConfigError
+from shared.frames import Frame
+from shared.site import Site
+from training.bench.deployed import deployed
+from training.bench.machine import describe, taken
+from training.bench.pipeline import highway
+from training.bench.stream import Cameras, Key, Seen, Watcher
+from training.intervals import percentile
+from training.report import wide_console
+
+_LOADS = (25, 50, 75, 90, 300)
+_CAMERAS, _WRONG = 8, ("bench-0", "bench-2", "bench-4", "bench-6")
+_FPS = 10.0
+# Of the clip, at its full rate of 30; they repeat.
+_PICTURES = 240
+_BACKLOG = 40
+# The first seconds of a load are not counted: caches, and what the load before has left.
+_SETTLE_S = 2.0
+# So long after it has shed, a camera still sheds earlier (services/detector/waiting.py).
+_CALM_S = 11.0
+_READY_S = 120.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark and print its table; exit code 0."""
+    parser = argparse.ArgumentParser(prog="python -m training.bench.latency", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each load")
+    options = parser.parse_args(arguments)
+    try:
+        table = measure(options.seconds)
+    except ConfigError as error:
+        wide_console().print(f"latency: not measured: {error}", highlight=False)
+        return 0
+    wide_console().print(table)
+    return 0
+
+
+def measure(seconds: float) -> Table:
+    """Run the loads one after the other.
+
+    Raises:
+        InputError: the highway clip is not there.
+        ConfigError: Kafka or Redis cannot be started.
+        TimeoutError: the services did not come up, or did not finish.
+    """
+    others = taken()
+    site, pictures = place()
+    with deployed(site, ("detector", "analyzer", "alerts")) as bus:
+        watcher, cameras = Watcher(bus), Cameras(bus, [camera.id for camera in site.cameras], pictures)
+        seen = watcher.seen
+        _await_all(seen.tracks, cameras.pile_up(1, "warm-up"))
+        backlog = cameras.pile_up(_BACKLOG, "capacity")
+        _await_all(seen.detections, backlog)
+        times = sorted(seen.detections[key] for key in backlog)
+        # The first batch is there after the model has run once; the rate is that of the others.
+        most = 1e9 * (len(times) - _CAMERAS) / (times[-1] - times[_CAMERAS - 1])
+        capacity = analysed_rate(cameras.send(1.3 * most, seconds), seen, bus)
+        table = Table(
+            title=f"{_CAMERAS} cameras, capacity {capacity:.1f} frames/s (backlog: {most:.1f}), {seconds:g} s each, ms",
+            caption=f"{describe()}; {others}",
+        )
+        for column in (
+            "load", "frames/s", "shed", "capture to detection: p50", "p95", "p99", "longest",
+            "analyzer adds: p50", "p99", "analyzer and alerts add: p50", "p99", "alerts",
+        ):  # fmt: skip
+            table.add_column(column, justify="right")
+        for load in _LOADS:
+            time.sleep(_CALM_S)
+            sent = cameras.send(load / 100 * capacity, seconds)
+            _drain(bus)
+            table.add_row(f"{load} %", f"{len(sent) / seconds:.1f}", *figures(sent, seen))
+        cameras.close()
+        watcher.close()
+    return table
+
+
+def place() -> tuple[Site, list[Frame]]:
+    """The site of the highway clip with several cameras, and the clip's pictures.
+
+    Raises:
+        InputError: the clip is not there.
+    """
+    site, camera = highway()
+    wrong = [camera.zones[0].model_copy(update={"direction": (0.3, -1.0)}), *camera.zones[1:]]
+    cameras = [
+        camera.model_copy(
+            update={"id": name, "fps": _FPS, "zones": wrong if name in _WRONG else camera.zones},
+        )
+        for name in (f"bench-{number}" for number in range(_CAMERAS))
+    ]
+    return site.model_copy(update={"cameras": cameras}), list(islice(read_once(camera), _PICTURES))
+
+
+def analysed_rate(sent: Sequence[Key], seen: Seen, bus: Bus) -> float:
+    """Frames/s that were analysed of those sent."""
+    _drain(bus)
+    times = sorted(seen.detections[key] for key in sent if key in seen.detections)
+    return 1e9 * (len(times) - 1) / (times[-1] - times[0])
+
+
+def figures(sent: Sequence[Key], seen: Seen) -> list[str]:
+    """The row of one load: what was shed, and percentiles in ms of what could be read of the rest."""
+    counted = [key for key in sent if key[1] >= sent[0][1] + _SETTLE_S * 1e9]
+    there = [key for key in counted if key in seen.detections]
+    detection = [(seen.detections[key] - key[1]) / 1e6 for key in there]
+    analyzer = [(seen.tracks[key] - seen.detections[key]) / 1e6 for key in there if key in seen.tracks]
+    alerts = [(seen.alerts[key] - seen.detections[key]) / 1e6 for key in there if key in seen.alerts]
+    columns: list[tuple[list[float], tuple[int, ...]]] = [
+        (detection, (50, 95, 99, 100)), (analyzer, (50, 99)), (alerts, (50, 99)),
+    ]  # fmt: skip
+    values = [percentile(times, percent) for times, percents in columns for percent in percents]
+    shed = 100 * (1 - len(there) / len(counted))
+    return [f"{shed:.1f} %", *("-" if value is None else f"{value:.0f}" for value in values), str(len(alerts))]
+
+
+def _await_all(there: Mapping[Key, int], keys: Sequence[Key]) -> None:
+    deadline = time.monotonic() + _READY_S
+    while not all(key in there for key in keys):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {_READY_S:g} s the services have not finished {len(keys)} frames")
+        time.sleep(0.1)
+
+
+def _drain(bus: Bus) -> None:
+    """Wait until all stages are done, and the readers have seen it."""
+    for group, topic in topics.STAGES:
+        deadline = time.monotonic() + _READY_S
+        while group in (topics.DETECTOR_GROUP, topics.ANALYZER_GROUP, topics.ALERTS_GROUP) and bus.lag(group, topic):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{group} did not finish {topic} within {_READY_S:g} s")
+            time.sleep(0.1)
+    time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
