@@ -111,6 +111,18 @@ def describe(settings: Settings) -> str:
     return f"{version_of(path)} from {path.parent}"
 
 
+def weights_of(settings: Settings) -> Path:
+    """The file of the weights that the settings name; of the registry it is fetched.
+
+    Raises:
+        ModelError: nowhere to be had, or the registry cannot be reached.
+    """
+    if not is_reference(settings.model):
+        return find_weights(settings.model, settings.models)
+    registry = Registry(settings.registry)
+    return registry.fetch(registry.resolve(settings.model), _cache())
+
+
 def release(stage: DetectorStage) -> None:
     """Close a stage that nobody uses any more, so that its memory is free when its last name goes.
 

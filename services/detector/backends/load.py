@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,14 +140,12 @@ def _accept(backend: ExportedBackend, runner: Runner, weights: Weights, wanted: 
         )
 
 
-def measure(backend: Backend, wanted: Wanted, layers: Sequence[int], pictures: Sequence[Path] = ()) -> Agreement:
-    """How far a backend is from torch in float32 on these pictures, or on those that are always at hand."""
-    reference = TorchBackend(
-        wanted.weights, device="cpu", min_score=wanted.min_score, threads=wanted.threads, precision="float32",
-        trusted=wanted.trusted,
-    )  # fmt: skip
-    inputs = [as_input(path, _COMPARED_AT, backend.stride) for path in pictures or own_pictures()]
-    return compare(reference, backend, inputs, layers)
+def measure(backend: Backend, wanted: Wanted, layers: Sequence[int]) -> Agreement:
+    """How far a backend is from torch in float32 on pictures that are always at hand."""
+    reference = load_torch(replace(wanted, device="cpu", heads=()), "float32")
+    return compare(
+        reference, backend, [as_input(path, _COMPARED_AT, backend.stride) for path in own_pictures()], layers
+    )
 
 
 def _short(value: Any) -> Any:
