@@ -110,7 +110,7 @@ def test_a_missing_package_is_one_line_with_the_remedy(monkeypatch: pytest.Monke
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"needs the packages openvino and onnx .*pip install 'wayside\[fast\]'"):
+    with pytest.raises(ConfigError, match=r"needs the packages openvino and onnx .*its extra `fast`"):
         runner_of("openvino")
 
 

@@ -40,12 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--frames", type=int, default=150, help="of the clip, for the forward pass alone")
     parser.add_argument("--model", default="yolo11n-coco")
+    parser.add_argument("--parts", default="forward,run", help="of forward and run, with commas between")
     parser.add_argument("--data", type=Path, action="append", default=[], help="labelled pictures, for mAP")
     options = parser.parse_args(arguments)
     wanted = Wanted(find_weights(options.model), device="cpu", layers=LAYERS)
     backends = {name: load(name, wanted) for name in _NAMES}
     for name, contestants in _contests(backends, options.imgsz, options.frames).items():
-        _tell(name, backends, contestants, options.rounds)
+        if any(part in name for part in options.parts.split(",")):
+            _tell(name, backends, contestants, options.rounds)
     if options.data:
         console = wide_console()
         rows = compared(_NAMES[1:], wanted, options.imgsz, own_pictures(), labelled(options.data, console))

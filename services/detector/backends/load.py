@@ -112,7 +112,7 @@ def runner_of(name: str) -> Callable[..., Runner]:
     except ImportError as error:
         raise ConfigError(
             f"setting backend (WAYSIDE_BACKEND): {name} needs the packages {' and '.join(_PACKAGES[name])} "
-            f"({error}); pip install 'wayside[fast]', or set it to torch"
+            f"({error}); install Wayside with its extra `fast`, or set it to torch"
         ) from None
     raise ConfigError(f"setting backend (WAYSIDE_BACKEND): no backend {name!r}; auto, torch, onnx or openvino")
 
