@@ -8,6 +8,7 @@ import argparse
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             _tell(name, backends, contestants, options.rounds)
     if options.data:
         console = wide_console()
-        rows = compared(_NAMES[1:], wanted, options.imgsz, own_pictures(), labelled(options.data, console))
+        rows = compared(_NAMES[1:], wanted, options.imgsz, own_pictures(), labelled(options.data, wanted, console))
         console.print(table(rows, options.model, options.imgsz))
     return 0
 
@@ -94,6 +95,7 @@ def _tell(what: str, backends: dict[str, Backend], contestants: Contestants, rou
             rates[names[name]].append(frames / (time.perf_counter() - begun))
             costs[names[name]].append(1000 * (time.process_time() - cpu) / frames)
     console, base = wide_console(), names[_BASE]
+    what = f"{what}, onnxruntime {version('onnxruntime')}, openvino {version('openvino')}"
     console.print(
         ratio_table(
             f"{what}: frames/s, {rounds} rounds", rates, base, lambda own, torch: own / torch, head="this / torch",

@@ -10,12 +10,14 @@ from rich.table import Table
 from services.detector.backends.agreement import Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
 from services.detector.backends.load import Wanted, load, load_torch
+from services.detector.backends.network import load_network
 from services.detector.memory.descriptors import LAYERS
 from shared.exceptions import InputError, ModelError
 from training.data.labelled import LabelledPicture
 from training.data.problems import Problems
 from training.detector.dataset import read_all
 from training.detector.evaluate import LEAST_SCORE, measure_backend, read_pictures
+from training.detector.rows import names_of
 from training.report import wide_console
 
 PICTURES = {".jpg", ".jpeg", ".png"}
@@ -55,7 +57,8 @@ def run_export(
     wanted = replace(wanted, layers=LAYERS, heads=())
     for name in names:
         load(name, wanted)  # refused here already when it differs on the photographs
-    rows = compared(names, wanted, imgsz, paths_in(pictures) if pictures else own_pictures(), labelled(data, console))
+    items = labelled(data, wanted, console)
+    rows = compared(names, wanted, imgsz, paths_in(pictures) if pictures else own_pictures(), items)
     console.print(table(rows, wanted.weights.name, imgsz))
     reference = rows[0].map50_95
     for row in rows[1:]:
@@ -111,12 +114,19 @@ def paths_in(folder: Path) -> list[Path]:
     return found
 
 
-def labelled(folders: Sequence[Path], console: Console) -> list[LabelledPicture]:
-    """All labelled pictures: what training has seen as well, since the weights are the same on both sides."""
+def labelled(folders: Sequence[Path], wanted: Wanted, console: Console) -> list[LabelledPicture]:
+    """All labelled pictures: what training has seen as well, since the weights are the same on both sides.
+
+    Args:
+        wanted: whose classes stand for numbers where a folder has no `data.yaml`.
+
+    Raises:
+        InputError: there are none.
+    """
     if not folders:
         return []
     problems = Problems()
-    found = read_all(folders, (), problems)
+    found = read_all(folders, names_of(load_network(wanted.weights, trusted=wanted.trusted)), problems)
     problems.tell(console)
     if not any(item.classes for item in found):
         raise InputError(f"--data {', '.join(map(str, folders))}: no labelled pictures there")
