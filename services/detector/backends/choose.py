@@ -70,7 +70,10 @@ def what_runs(name: str, device: str, precision: str, threads: int | None) -> st
     """
     if name == AUTO and pick_device(device).type == "cpu":
         note = read_note(_note(_machine_key(precision, threads)))
-        return f"{note['backend']}, CPU ms per picture {note['cpu_ms_per_picture']}" if note else "not measured yet"
+        if note is None:
+            return "not measured yet"
+        times = ", ".join(f"{key} {ms}" for key, ms in note["cpu_ms_per_picture"].items())
+        return f"{note['backend']} (CPU ms per picture: {times})"
     name = TORCH if name == AUTO else name
     if name != TORCH:
         runner_of(name)
