@@ -169,6 +169,35 @@ def grid(
 
 
 @app.command()
+def export(
+    model: ModelOption = None,
+    backend: Annotated[
+        list[str] | None, typer.Option("--backend", help="openvino or onnx; repeatable. Else both.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="auto, float32 or bfloat16.")] = None,
+    imgsz: ImgszOption = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder to compare boxes on; else two photographs.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="Labelled pictures, as for training: compare mAP. Repeatable.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option("--tolerance", min=0, max=1, help="Of mAP50-95.")] = 0.01,
+) -> None:
+    """Make a model ready for ONNX Runtime and OpenVINO, and say what is lost by it."""
+    settings = settings_of(model=model, precision=precision, imgsz=imgsz)
+    from services.detector.backends.load import EXPORTED, Wanted
+    from services.detector.source import weights_of
+    from training.models.export import run_export
+
+    wanted = Wanted(
+        weights_of(settings), device="cpu", precision=settings.precision, min_score=settings.min_score,
+        threads=settings.threads, trusted=settings.trust_weights,
+    )  # fmt: skip
+    run_export(backend or EXPORTED, wanted, settings.imgsz, data or [], pictures, tolerance)
+
+
+@app.command()
 def doctor() -> None:
     """Say what of the environment works."""
     from services.doctor import examine

@@ -18,6 +18,7 @@ def examine(settings: Settings) -> Table:
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("weights", lambda: _weights(settings)),
         ("device", lambda: _device(settings)),
+        ("backend", lambda: _backend(settings)),
         ("video decoder", _decoder),
         ("Kafka client", _kafka_client),
         ("embedded Redis", _embedded_redis),
@@ -45,6 +46,13 @@ def _device(settings: Settings) -> str:
     from services.detector.backends.torch import pick_device
 
     return f"{pick_device(settings.device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def _backend(settings: Settings) -> str:
+    from services.detector.backends.choose import AUTO, what_runs
+
+    chosen = what_runs(settings.backend, settings.device, settings.precision, settings.threads)
+    return f"{settings.backend}: {chosen}" if settings.backend == AUTO else chosen
 
 
 def _decoder() -> str:

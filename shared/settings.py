@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         description="detector: open .pt weights that hold more than layers; they can run any code of their author",
     )
     device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
+    backend: Literal["auto", "torch", "onnx", "openvino"] = Field(
+        "torch",
+        description="detector: what runs the model; auto: on a CPU what is fastest there, measured once per machine",
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="detector: type of the model's numbers; auto: float16 on CUDA, bfloat16 on a CPU with AMX",

@@ -38,7 +38,10 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     versions = source.resolve()
     producer = bus.producer()
     worker = Worker(source.load(versions), producer, store, settings, cameras)
-    log.info("model loaded", model=worker.model, imgsz=settings.imgsz)
+    backend = worker.stage.backend
+    log.info(
+        "model loaded", model=worker.model, imgsz=settings.imgsz, backend=backend.name, precision=backend.precision
+    )
     shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow else None
     watch = Watch(source, versions, "production")
     watch.start(settings.model_poll_s)

@@ -4,8 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services.detector.backends.choose import load_fitting
+from services.detector.backends.load import Wanted
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.find import Registered, find_heads, head_names
+from services.detector.memory.descriptors import LAYERS
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights, version_of
 from shared.exceptions import ModelError
@@ -58,20 +61,18 @@ class Source:
 
         Raises:
             ModelError: weights or a head cannot be found, fetched or loaded.
-            ConfigError: a head that was named does not fit the weights, or the device is not there.
+            ConfigError: a head that was named does not fit the weights, or the device or the backend is not there.
         """
         settings = self._settings
         registered = {name: self._fetch(name, version) for name, version in versions.items()}
         at = registered.get(self._model)
-        backend = TorchBackend(
-            at.path if at else find_weights(self._model, settings.models),
-            device=settings.device,
-            min_score=settings.min_score,
-            threads=settings.threads,
-            precision=settings.precision,
-            heads=find_heads(self._heads, settings.models, registered),
-            trusted=settings.trust_weights,
-        )
+        wanted = Wanted(
+            at.path if at else find_weights(self._model, settings.models), device=settings.device,
+            precision=settings.precision, min_score=settings.min_score, threads=settings.threads,
+            trusted=settings.trust_weights, heads=find_heads(self._heads, settings.models, registered),
+            layers=LAYERS,  # also without a memory: one graph, so that a frame's boxes are the same with and without
+        )  # fmt: skip
+        backend = load_fitting(settings.backend, wanted)
         if at:
             backend.version = at.label
         return DetectorStage(
@@ -108,6 +109,18 @@ def describe(settings: Settings) -> str:
         return f"{version.label} from the registry {settings.registry}"
     path = find_weights(settings.model, settings.models)
     return f"{version_of(path)} from {path.parent}"
+
+
+def weights_of(settings: Settings) -> Path:
+    """The file of the weights that the settings name; of the registry it is fetched.
+
+    Raises:
+        ModelError: nowhere to be had, or the registry cannot be reached.
+    """
+    if not is_reference(settings.model):
+        return find_weights(settings.model, settings.models)
+    registry = Registry(settings.registry)
+    return registry.fetch(registry.resolve(settings.model), _cache())
 
 
 def release(stage: DetectorStage) -> None:

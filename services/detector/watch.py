@@ -137,11 +137,15 @@ def try_out(stage: DetectorStage, frames: Sequence[Frame]) -> None:
 
 
 def tell_versions(role: Role, old: DetectorStage | None, new: DetectorStage | None) -> None:
-    """Let the metrics say which versions run."""
+    """Let the metrics say which versions run, and in what."""
     for version in _versions(old):
         metrics.MODEL_INFO.remove(role, version)
+    if old is not None:
+        metrics.BACKEND_INFO.remove(role, old.backend.name, old.backend.precision)
     for version in _versions(new):
         metrics.MODEL_INFO.labels(role, version).set(1)
+    if new is not None:
+        metrics.BACKEND_INFO.labels(role, new.backend.name, new.backend.precision).set(1)
 
 
 def _versions(stage: DetectorStage | None) -> list[str]:

@@ -42,6 +42,9 @@ ALERT_LATENCY = Histogram(
 HEAD_FRAMES = Counter("wayside_head_frames_total", "Live frames by the label that a head gave them", _HEAD)
 # Role: production, or shadow.
 MODEL_INFO = Gauge("wayside_model_info", "1 for each version of weights and heads that runs", ["role", "version"])
+BACKEND_INFO = Gauge(
+    "wayside_backend_info", "1 for what runs a model, and in which type of numbers", ["role", "backend", "precision"]
+)
 MODEL_SWAPS = Counter("wayside_model_swaps_total", "Models swapped in while running, or not taken", ["role", "outcome"])
 SHADOW_FRAMES = Counter("wayside_shadow_frames_total", "Frames that the candidate in the shadow saw", ["camera"])
 SHADOW_BOXES = Counter("wayside_shadow_boxes_total", "Boxes that both models have, or one", ["class", "outcome"])

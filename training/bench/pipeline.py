@@ -73,8 +73,8 @@ def measure(rounds: int, imgsz: int) -> Table:
         "raw forward, batch 1": lambda: _raw_forward(backend.network, single),
         "raw forward, batch 3": lambda: _raw_forward(backend.network, triple),
         "raw forward, one per core, batch 3": lambda: _raw_parallel(backend, triple),
-        "wayside run": lambda: _wayside(site, camera, stage),
-        "wayside run, with a close-up": lambda: _wayside(site, camera, closer),
+        "wayside run": lambda: run_whole(site, camera, stage),
+        "wayside run, with a close-up": lambda: run_whole(site, camera, closer),
         "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
     }
     threads = torch.get_num_threads()
@@ -133,7 +133,8 @@ def _raw_forward(network: nn.Module, tensors: list[Tensor]) -> int:
     return sum(len(tensor) for tensor in tensors)
 
 
-def _wayside(site: Site, camera: Camera, stage: DetectorStage) -> int:
+def run_whole(site: Site, camera: Camera, stage: DetectorStage) -> int:
+    """`wayside run` on one camera, results and all; frames analysed."""
     with tempfile.TemporaryDirectory() as folder, RunOutputs(site, Path(folder)) as outputs:
         report = run_pipeline(site, [camera], stage, outputs)
     return sum(report.frames.values())

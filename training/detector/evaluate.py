@@ -8,6 +8,7 @@ import numpy as np
 import supervision as sv
 from supervision.metrics import MeanAveragePrecision
 
+from services.detector.backends.base import Backend
 from services.detector.backends.torch import TorchBackend
 from services.detector.letterbox import Letterbox
 from training.data.labelled import LabelledPicture
@@ -15,7 +16,7 @@ from training.data.roadside import Labels
 from training.detector.classes import NAMES, SHARED, own_class
 from training.scenes.canvas import Picture
 
-_LEAST_SCORE = 0.001
+LEAST_SCORE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,16 @@ def read_pictures(items: Sequence[LabelledPicture]) -> Iterable[tuple[Picture, L
 
 
 def measure(weights: Path, pictures: Iterable[tuple[Picture, Labels]], imgsz: int) -> Precision:
-    """Run a model on every picture as the detector does; classes of COCO count as ours.
+    """Run a model in torch on every picture as the detector does; classes of COCO count as ours.
 
     Raises:
         ModelError: the weights cannot be loaded.
     """
-    backend = TorchBackend(weights, min_score=_LEAST_SCORE)
+    return measure_backend(TorchBackend(weights, min_score=LEAST_SCORE), pictures, imgsz)
+
+
+def measure_backend(backend: Backend, pictures: Iterable[tuple[Picture, Labels]], imgsz: int) -> Precision:
+    """As `measure`, with a model that is loaded: with `LEAST_SCORE`, or precision is lost where scores are low."""
     classes = np.array([NAMES.index(own_class(label)) for label in backend.labels])
     metric, count = MeanAveragePrecision(), 0
     for picture, labels in pictures:
@@ -76,7 +81,7 @@ def measure(weights: Path, pictures: Iterable[tuple[Picture, Labels]], imgsz: in
     )
 
 
-def _found(backend: TorchBackend, classes: np.ndarray, picture: Picture, imgsz: int) -> sv.Detections:
+def _found(backend: Backend, classes: np.ndarray, picture: Picture, imgsz: int) -> sv.Detections:
     height, width = picture.shape[:2]
     letterbox = Letterbox.fit(width, height, imgsz, backend.stride)
     batch = np.empty((1, *letterbox.shape, 3), np.uint8)

@@ -47,7 +47,9 @@ class Backend(Protocol):
     """A loaded model.
 
     Attributes:
-        version: name and digest of the weights, as it stands in every detection.
+        version: name and digest of the weights, as it stands in every detection; the same with every technology.
+        name: of the technology: `torch`, `onnx` or `openvino`.
+        precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
         labels: class names by index.
         stride: input sides must be multiples of this, pixels.
         device_name: where it runs, such as `cpu` or `cuda:0`.
@@ -56,6 +58,8 @@ class Backend(Protocol):
     """
 
     version: str
+    name: str
+    precision: str
     device_name: str
     parallel: int
     labels: list[str]

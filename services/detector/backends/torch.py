@@ -10,22 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import batched_nms, box_convert
+from torchvision.ops import box_convert
 from ultralytics.nn.modules import Detect
 from ultralytics.utils.tal import make_anchors
 
 from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.backends.network import load_network
 from services.detector.backends.onednn import use_onednn
+from services.detector.backends.select import suppress
 from services.detector.backends.taps import Taps
 from services.detector.heads.find import Head, fitting
 from services.detector.heads.panel import Panel
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError
 
-# Ultralytics's defaults.
-_NMS_IOU = 0.7
-_MAX_BOXES = 300
 # Batch size times picture shape: a handful in practice.
 _MAX_INPUTS = 64
 
@@ -48,7 +46,6 @@ class TorchBackend:
     """An Ultralytics detection model; implements `Backend`.
 
     Attributes:
-        precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
         heads: versions of the heads that run, in the order of their answers.
 
     `trusted` weights may bring code of their own; see `load_network`.
@@ -57,6 +54,8 @@ class TorchBackend:
         ModelError: the weights cannot be loaded, or are no detection model.
         ConfigError: no such device, a precision that it does not have, or a named head that does not fit the weights.
     """
+
+    name = "torch"
 
     def __init__(
         self,
@@ -150,12 +149,7 @@ class TorchBackend:
         image, anchor = (scores > self._min_score).nonzero(as_tuple=True)
         scores, classes = scores[image, anchor], classes[image, anchor]
         boxes = box_convert(raw[image, :4, anchor].float(), "cxcywh", "xyxy")
-        # The image's number takes the place of the class: boxes of one picture suppress each other whatever
-        # their class (one van is not a car and a truck), those of two pictures never do.
-        order = batched_nms(boxes, scores.float(), image, _NMS_IOU)
-        rows = torch.cat([boxes, scores[:, None], classes[:, None], image[:, None]], dim=1)[order]
-        array = rows.float().cpu().numpy()
-        return [_boxes(array[array[:, 6] == number][:_MAX_BOXES]) for number in range(len(raw))]
+        return suppress(boxes, scores.float(), classes, image, len(raw))
 
 
 def pick_device(name: str) -> torch.device:
@@ -190,7 +184,3 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
     kind: torch.dtype = getattr(torch, name)
     return kind
-
-
-def _boxes(rows: NDArray[np.float32]) -> Boxes:
-    return Boxes(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))

@@ -1,0 +1,152 @@
+"""Weights in the technology that the settings name."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from services.detector.backends.agreement import TOLERANCE, Agreement, as_input, compare, own_pictures
+from services.detector.backends.base import Backend
+from services.detector.backends.cache import kept_graph, key_of, read_note, write_note
+from services.detector.backends.exported import ExportedBackend, Runner, Weights
+from services.detector.backends.graph import write_graph
+from services.detector.backends.network import load_network
+from services.detector.backends.torch import TorchBackend
+from services.detector.heads.find import Head, fitting
+from services.detector.weights import version_of
+from shared.exceptions import ConfigError, ModelError
+from shared.machine import processor
+from shared.telemetry.logs import logger
+
+EXPORTED = ("openvino", "onnx")
+_PACKAGES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx")}
+# Boxes and features are compared at this size, whatever the cameras' is.
+_COMPARED_AT = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a backend is loaded with, whatever its technology.
+
+    Attributes:
+        threads: of the CPU; None for all cores.
+        layers: whose features may be asked for, beside those that the heads take.
+    """
+
+    weights: Path
+    device: str = "auto"
+    precision: str = "auto"
+    min_score: float = 0.1
+    threads: int | None = None
+    trusted: bool = False
+    heads: Sequence[Head] = field(default=())
+    layers: Sequence[int] = ()
+
+
+def load(name: str, wanted: Wanted) -> Backend:
+    """The backend `torch`, `onnx` or `openvino`; what has to be exported for it is, once.
+
+    Raises:
+        ModelError: the weights cannot be loaded or exported, or the export differs too much from them.
+        ConfigError: no such device or precision, a package is missing, or a named head does not fit.
+    """
+    if name == "torch":
+        return load_torch(wanted)
+    return _load_exported(name, wanted)
+
+
+def load_torch(wanted: Wanted, precision: str | None = None) -> TorchBackend:
+    """See `load`."""
+    return TorchBackend(
+        wanted.weights, device=wanted.device, min_score=wanted.min_score, threads=wanted.threads,
+        precision=precision or wanted.precision, trusted=wanted.trusted, heads=wanted.heads,
+    )  # fmt: skip
+
+
+def _load_exported(name: str, wanted: Wanted) -> ExportedBackend:
+    if wanted.device not in ("auto", "cpu"):
+        raise ConfigError(
+            f"setting backend (WAYSIDE_BACKEND): {name} runs on the CPU here, not on {wanted.device}; torch does"
+        )
+    make = runner_of(name)
+    network = load_network(wanted.weights, trusted=wanted.trusted)
+    heads = fitting(wanted.heads, network, wanted.weights.stem) if wanted.heads else []
+    # A model of another make may be too short for them; who asks for one of its layers then is told.
+    few = [layer for layer in wanted.layers if layer < len(network.model) - 1]
+    layers = tuple(sorted({*few, *(layer for head in heads for layer in head.spec.layers)}))
+    names = [str(network.names[index]) for index in range(len(network.names))]
+    labels, strides = getattr(network, "published", names), tuple(int(stride) for stride in network.stride)
+    log = logger("detector")
+    version = version_of(wanted.weights)
+    path, held = kept_graph(
+        wanted.weights, layers, lambda path: write_graph(network, layers, path, wanted.weights.name)
+    )
+    if not held:
+        log.info("model exported", model=version, path=str(path))
+    parallel = wanted.threads or len(os.sched_getaffinity(0))
+    runner = make(path, parallel=parallel, precision=wanted.precision)
+    weights = Weights(version, labels, layers, strides, path)
+    backend = ExportedBackend(runner, weights, parallel=parallel, min_score=wanted.min_score, heads=heads)
+    _accept(backend, runner, weights, wanted)
+    return backend
+
+
+def runner_of(name: str) -> Callable[..., Runner]:
+    """What runs the graphs of one technology.
+
+    Raises:
+        ConfigError: its packages are not installed, or there is none of this name.
+    """
+    try:
+        import onnx  # noqa: F401 (writes the graph)
+
+        if name == "openvino":
+            from services.detector.backends.openvino import OpenVinoRunner
+
+            return OpenVinoRunner
+        if name == "onnx":
+            from services.detector.backends.onnx import OnnxRunner
+
+            return OnnxRunner
+    except ImportError as error:
+        raise ConfigError(
+            f"setting backend (WAYSIDE_BACKEND): {name} needs the packages {' and '.join(_PACKAGES[name])} "
+            f"({error}); install Wayside with its extra `fast`, or set it to torch"
+        ) from None
+    raise ConfigError(f"setting backend (WAYSIDE_BACKEND): no backend {name!r}; auto, torch, onnx or openvino")
+
+
+def _accept(backend: ExportedBackend, runner: Runner, weights: Weights, wanted: Wanted) -> None:
+    """Compare with torch once for this graph, technology, precision and processor; remember what came out.
+
+    Raises:
+        ModelError: it differs more than is tolerated.
+    """
+    key = key_of(runner.name, runner.version, runner.precision, processor())
+    note = weights.path.with_name(f"{runner.name}-{runner.precision}-{key}.json")
+    held = read_note(note)
+    agreement = Agreement(**held) if held else measure(backend, wanted, weights.layers)
+    if not held:
+        write_note(note, agreement.as_dict())
+        logger("detector").info(
+            "export compared with torch in float32", model=weights.version, backend=runner.name,
+            precision=runner.precision, **{key: _short(value) for key, value in agreement.as_dict().items()},
+        )  # fmt: skip
+    if worse := agreement.lacks(TOLERANCE):
+        raise ModelError(
+            f"{weights.version} by {runner.name} in {runner.precision} is not what it is in torch: {'; '.join(worse)}; "
+            "set WAYSIDE_PRECISION=float32, or WAYSIDE_BACKEND=torch"
+        )
+
+
+def measure(backend: Backend, wanted: Wanted, layers: Sequence[int]) -> Agreement:
+    """How far a backend is from torch in float32 on pictures that are always at hand."""
+    reference = load_torch(replace(wanted, device="cpu", heads=()), "float32")
+    return compare(
+        reference, backend, [as_input(path, _COMPARED_AT, backend.stride) for path in own_pictures()], layers
+    )
+
+
+def _short(value: Any) -> Any:
+    return round(value, 5) if isinstance(value, float) else value
