@@ -25,14 +25,17 @@ Request = tuple[str, str, int]
 """split, kind, seed"""
 
 _ROOT = Path(__file__).resolve().parents[2]
-_CODE = (_ROOT / "training" / "scenes", _ROOT / "services" / "detector")
+_CODE = (_ROOT / "training" / "scenes", _ROOT / "training" / "faults", _ROOT / "services" / "detector")
 _BATCH = 3
 
 
-def code_digest() -> str:
-    """Changes whenever a scene could look or be seen differently; the layout of the code does not matter."""
+def code_digest(*more: Path) -> str:
+    """Changes whenever a scene could look or be seen differently; the layout of the code does not matter.
+
+    `more`: files beside those of scenes, faults and the detector.
+    """
     digest = hashlib.sha256()
-    for file in sorted(file for folder in _CODE for file in folder.rglob("*.py")):
+    for file in sorted([*more, *(file for folder in _CODE for file in folder.rglob("*.py"))]):
         digest.update(ast.dump(ast.parse(file.read_text(encoding="utf-8"))).encode())
     return digest.hexdigest()[:16]
 
@@ -58,7 +61,8 @@ def detect_all(
 
     def one(request: Request) -> tuple[Request, list[list[Detections]]]:
         files = [
-            folder / f"{key_of(code, look.backend.version, look.closer, imgsz, FPS, request)}.json.gz" for look in looks
+            folder / f"{key_of(code, *seen_by(look.backend), look.closer, imgsz, FPS, request)}.json.gz"
+            for look in looks
         ]
         wanting = [index for index, file in enumerate(files) if not file.is_file()]
         if wanting:
@@ -73,6 +77,11 @@ def detect_all(
     backend = looks[0].backend
     with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
         return dict(pool.map(one, requests))
+
+
+def seen_by(backend: Backend) -> tuple[str, str, str]:
+    """What a detector's boxes depend on beside its code."""
+    return backend.version, backend.name, backend.precision
 
 
 def key_of(*parts: object) -> str:

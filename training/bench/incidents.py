@@ -1,6 +1,6 @@
 """`make bench-incidents`: Wayside's alerts on staged scenes, beside a baseline of Ultralytics `track` and dwell rules.
 
-    python -m training.bench.incidents [--split dev|test] [--imgsz N] [--limit SCENES_PER_KIND]
+    python -m training.bench.incidents [--split dev|test] [--imgsz N] [--limit SCENES_PER_KIND] [--backend NAME]
 
 Tuning uses dev only. Frames are rendered, encoded and detected once and their boxes kept on disk.
 """
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from services.alerts.lifecycle import AlertBook
 from services.analyzer.stage import CameraAnalyzer
-from services.detector.backends.torch import TorchBackend
+from services.detector.backends.load import EXPORTED, Wanted, load
 from services.detector.weights import find_weights
 from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
@@ -95,10 +95,13 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
 
 
 def run(
-    split: str, model: str, imgsz: int, limit: int | None, kinds: Sequence[str] = ()
+    split: str, model: str, imgsz: int, limit: int | None, kinds: Sequence[str] = (), technology: str = "torch"
 ) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
-    """Render, detect and judge; each scene's place by its id; how the detector saw what was staged."""
-    backend, plain = TorchBackend(find_weights(model)), TorchBackend(find_weights(BASELINE_MODEL))
+    """Render, detect and judge; each scene's place by its id; how the detector saw what was staged.
+
+    `technology` runs Wayside's model; the baseline's always runs in torch.
+    """
+    backend, plain = load(technology, Wanted(find_weights(model))), load("torch", Wanted(find_weights(BASELINE_MODEL)))
     requests = requests_of(split, limit, kinds)
     console = Console(stderr=True)
     with Progress(
@@ -136,9 +139,12 @@ def main() -> int:
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
+    parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs Wayside's model")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
-    judged, places, seen = run(arguments.split, arguments.model, arguments.imgsz, arguments.limit, arguments.kinds)
+    judged, places, seen = run(
+        arguments.split, arguments.model, arguments.imgsz, arguments.limit, arguments.kinds, arguments.backend
+    )
     text = report(judged, places, arguments.split, arguments.model, arguments.imgsz)
     print(text)
     if arguments.details:
@@ -148,6 +154,7 @@ def main() -> int:
         and arguments.limit is None
         and arguments.model == load_settings().model
         and not arguments.kinds
+        and arguments.backend == "torch"
     ):
         write_docs(text)
     return 0

@@ -22,7 +22,8 @@ from shared.frames import Frame
 from shared.jpeg import encode_jpeg
 from shared.messages import Detections, FrameRef
 from shared.settings import load_settings
-from training.bench.detections import code_digest, key_of
+from training.bench import learned_scenes
+from training.bench.detections import code_digest, key_of, seen_by
 from training.bench.learned_scenes import LEARN_S, Kind, compose
 from training.faults.camera import CASES, Case, Picture, staged
 from training.scenes.render import frames
@@ -72,11 +73,11 @@ def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = F
     """Each scene and what was seen of it, in order; one scene per core at a time."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    code = code_digest()
+    code = code_digest(Path(__file__), Path(learned_scenes.__file__))
 
     def one(request: Request) -> tuple[Scene, Seen]:
         scene, faults = compose(*request), FAULTS if with_faults else ()
-        file = folder / f"{key_of(code, backend.version, len(faults), FPS, request)}.json.gz"
+        file = folder / f"{key_of(code, *seen_by(backend), len(faults), FPS, request)}.json.gz"
         if not file.is_file():
             part = file.with_suffix(".part")
             part.write_bytes(gzip.compress(look(scene, backend, faults).model_dump_json(by_alias=True).encode(), 1))
