@@ -20,7 +20,8 @@ class SlowBackend:
         asked: pictures of which the heads were asked.
     """
 
-    version, device_name, parallel, stride = "slow@1", "cpu", 1, 32
+    version, name, precision = "slow@1", "slow", "float32"
+    device_name, parallel, stride = "cpu", 1, 32
     labels: Sequence[str] = ["car"]
 
     def __init__(self, seconds: float) -> None:
