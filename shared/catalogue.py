@@ -27,6 +27,14 @@ COUNTED: dict[ZoneKind, frozenset[str]] = {
     "taxiway": ROAD_VEHICLES | AIRCRAFT,
 }
 NOT_OBSTACLES = VEHICLES | PERSONS | ANIMALS | FIXTURES
+# A box of more than this share of the picture is the scenery itself, which a detector now and then takes for a train or
+# an aircraft; of a thing, one of more than the second.
+SCENERY, SCENERY_THING = 0.5, 0.15
+
+
+def is_scenery(label: str, share: float) -> bool:
+    """Whether a box of this share of the picture is the road itself, whatever the detector calls it."""
+    return share > (SCENERY if label in VEHICLES | PERSONS | ANIMALS else SCENERY_THING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.inspector.look import Look
-from shared.messages import TrackedObject
+from shared.catalogue import is_scenery
+from shared.messages import Box, TrackedObject
 
 # As in the analyzer's memory of motion: boxes of a standing object jitter by 2 to 5 % of its size.
 _RADIUS, _GROWTH = 0.25, 1.25
@@ -45,7 +46,11 @@ def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[R
         leave_out: labels of objects that do not count.
     """
     found = ((index, item) for index, look in enumerate(looks) for item in look.on_lane(zone))
-    seen = [(index, item) for index, item in found if item.label not in leave_out]
+    seen = [
+        (index, item)
+        for index, item in found
+        if item.label not in leave_out and not is_scenery(item.label, _area(item.box))
+    ]
     if len(seen) < _LEAST:
         return []
     frames = np.array([index for index, _ in seen])
@@ -69,3 +74,7 @@ def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[R
             span = int(times[here[-1]] - times[here[0]])
             resting.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
     return sorted(resting, key=lambda rest: (-rest.span_ns, -rest.score))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

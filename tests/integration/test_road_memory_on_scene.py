@@ -21,7 +21,7 @@ from training.scenes.scene import FPS
 @pytest.mark.shared
 def test_things_without_a_name_are_told_also_by_the_worker_that_takes_over(redis_url: str, shared_dir: Path) -> None:
     store = Store.connect(redis_url)
-    scene = compose("dev", "later", 2)
+    scene = compose("dev", "later", 1)
     site = scene.place.site(scene.id, FPS)
     # The whole picture alone: half the time, and the memory looks at nothing else.
     cameras = [camera.model_copy(update={"closeups": 0}) for camera in site.cameras]

@@ -8,7 +8,7 @@ from services.inspector.desk import Desk
 from services.inspector.opens import OpenIncidents
 from shared.clock import NS, to_ns
 from shared.inspection import Inspection
-from shared.messages import Incident, Tracks
+from shared.messages import Box, Incident, Tracks
 from shared.surface import Surface
 from tests.inspecting import (
     BESIDE,
@@ -278,3 +278,15 @@ def both_begin_and_end() -> list[Tracks]:
 
 def lies(before: Surface | None) -> Surface | None:
     return before and surface(regions=[unfamiliar(0.9)])
+
+
+@pytest.mark.parametrize(
+    ("label", "box", "verdict"),
+    [
+        ("object", (0.1, 0.3, 0.7, 0.9), "clear"), ("object", (0.3, 0.6, 0.5, 0.9), "not-clear"),
+        ("train", (0.0, 0.1, 1.0, 0.95), "clear"), ("train", (0.1, 0.3, 0.7, 0.9), "not-clear"),
+    ],
+)  # fmt: skip
+def test_the_scenery_itself_does_not_rest_on_the_lane(label: str, box: Box, verdict: str) -> None:
+    there = Trouble("there", lambda tracks: tracks.model_copy(update={"objects": [thing(label, box)]}))
+    assert inspect([struck(frames("km41"), there, START, START + 60 * NS), frames("km42")]).verdict == verdict

@@ -211,3 +211,14 @@ def test_a_thing_that_shows_only_between_vehicles_hides_its_patches() -> None:
     lorry = box(0.3, 0.2, 0.7, 0.9)
     told = [road.show(0.4, THING)[-1] if step % 2 else road.show(0.4, boxes=lorry)[-1] for step in range(20)]
     assert 0 < told[-1].zones[0].hidden < 0.1
+
+
+def test_a_box_of_the_road_itself_hides_nothing() -> None:
+    road = Road()
+    scenery = box(0.2, 0.2, 0.7, 0.95, score=0.6)
+    told = road.show(80, boxes=scenery.things())
+    assert told[-1].zones[0].known == 1
+    assert told[-1].zones[0].hidden == 0
+    assert road.show(8, THING, boxes=scenery.things())[-1].regions
+    near = box(0.3, 0.2, 0.7, 0.95, score=0.6, drives=True)
+    assert len(near.things().xyxy) == 1  # a lorry right before the camera

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from services.analyzer.stage import CameraAnalyzer
 from shared.clock import NS, to_ns
 from shared.condition import PictureHealth
-from shared.messages import Box, Incident
+from shared.messages import Box, DetectedObject, Incident
 from shared.surface import Surface, Unfamiliar
 from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, still
 
@@ -92,3 +92,14 @@ def test_nothing_is_told_while_the_picture_may_be_at_fault() -> None:
     told = play(0, 40, (5, 40), health=lambda t: bad if 4 < t < 20 else good)
     assert [item.change for item in told] == ["opened"]
     assert 20 * NS <= told[0].detected_at <= 21 * NS
+
+
+def test_a_box_of_the_whole_scenery_is_no_name_for_what_lies_on_it() -> None:
+    def scenery(t: float) -> DetectedObject:
+        return DetectedObject(label="train", score=0.3, box=(0.0, 0.1, 1.0, 0.99))
+
+    told = play(0, 30, (5, 30), scenery)
+    assert [(item.incident, item.label) for item in told if item.change == "opened"] == [
+        ("obstacle-on-lane", "unknown object")
+    ]
+    assert 11 * NS <= told[0].detected_at <= 12 * NS

@@ -12,13 +12,11 @@ from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import UnfamiliarThings
 from services.analyzer.rules.vacant import VacantStands
 from services.analyzer.scene import BoxTuple, Scene, TrackView
-from shared.catalogue import PERSONS, VEHICLES
+from shared.catalogue import PERSONS, VEHICLES, is_scenery
 from shared.clock import NS
 
 # Higher than for vehicles: the 80 classes hold many things that a patch of asphalt resembles for a moment.
 _MIN_SCORE = 0.35
-# A box of more than this share of the picture is the road itself, taken for something by the detector.
-_MAX_AREA = 0.15
 # A thing that lies this far inside the box of a vehicle or person is carried by it.
 _CARRIED = 0.5
 _CARRIERS = VEHICLES | PERSONS
@@ -61,7 +59,7 @@ class ObstacleOnLane(RestingRule):
         self._vacant.restore(value[2])
 
     def _concerns(self, track: TrackView, scene: Scene) -> bool:
-        return box_area(track.box) <= _MAX_AREA and not any(
+        return not is_scenery(track.label, box_area(track.box)) and not any(
             other.label in _CARRIERS and coverage(track.box, other.box) >= _CARRIED
             for other in scene.tracks
             if other is not track

@@ -10,15 +10,13 @@ from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.scene import BoxTuple, Scene, part_of_picture
 from services.analyzer.state import plain
-from shared.catalogue import ANIMALS, PERSONS, VEHICLES
+from shared.catalogue import ANIMALS, PERSONS, SCENERY_THING, VEHICLES, is_scenery
 from shared.clock import NS
 from shared.geometry import inside_polygon
 
 LABEL = "unknown object"
 # The threshold of the memory's method; what scores less only keeps an inspection from saying "clear".
 _MIN_SCORE = 0.5
-# A region of more than this share of the picture is the light, not a thing.
-_MAX_AREA = 0.15
 # What has a name belongs to the rules for it, also for as long as traffic hides it.
 _NAMED = VEHICLES | PERSONS | ANIMALS
 _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
@@ -52,7 +50,7 @@ class UnfamiliarThings:
         trusted = scene.health is None or not (scene.health.faults or scene.health.suspected)
         for region in scene.surface.regions:
             watch = self._watch(region.box)
-            if region.score < _MIN_SCORE or watch is None or box_area(region.box) > _MAX_AREA:
+            if region.score < _MIN_SCORE or watch is None or box_area(region.box) > SCENERY_THING:
                 continue
             if self._has_name(region.box):
                 continue
@@ -76,7 +74,9 @@ class UnfamiliarThings:
         named = [
             track
             for track in scene.tracks
-            if track.label in _NAMED and (now - track.rest_since < _LATEST_NS or track.rest_seen >= _SEEN)
+            if track.label in _NAMED
+            and not is_scenery(track.label, box_area(track.box))
+            and (now - track.rest_since < _LATEST_NS or track.rest_seen >= _SEEN)
         ]
         kept = [item for item in self._named if now - item[1] <= _REMEMBERED_NS]
         kept = [item for item in kept if not any(coverage(item[0], track.box) >= _OVERLAP for track in named)]

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from services.detector.memory.cells import Cells
 from services.detector.memory.road import EmptyRoad, Floats, Mask
+from shared.catalogue import SCENERY, SCENERY_THING
 from shared.clock import NS
 from shared.geometry import area
 from shared.surface import Surface, Unfamiliar, ZoneSurface
@@ -23,8 +24,6 @@ _FAMILIAR = 0.6
 # A box hides patches, and those beside it that its shadow reaches: from learning at any score, from judging only where
 # it is sure of its object: then that has a name, and the rules for it.
 _GROW, _SURE = 0.25, 0.3
-# A box of more than this share of the picture is the road itself, now and then taken for a train by the detector.
-_SCENERY = 0.5
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 # One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
@@ -54,8 +53,8 @@ class Boxes:
     drives: Mask
 
     def things(self) -> "Boxes":
-        """Without those that are the scenery itself."""
-        keep = area(self.xyxy) <= _SCENERY
+        """Without those that are the scenery itself (see shared.catalogue); persons so near count as such too."""
+        keep = area(self.xyxy) <= np.where(self.drives, SCENERY, SCENERY_THING)
         return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep])
 
 
