@@ -7,7 +7,7 @@ variance per pixel (Wren et al., PAMI 1997).
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import cv2
 import numpy as np
@@ -28,6 +28,9 @@ _LEAST_VARIANCE = 12.0
 # Foreground changes the slow mean at this part of its rate: traffic must not blur it.
 _SHY = 0.1
 
+Kind = Literal["mog2", "mean"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 
 @dataclass(frozen=True, slots=True)
 class DualSettings:
@@ -42,7 +45,7 @@ class DualSettings:
         opening: side of the square of the morphological opening, pixels; 1: none.
     """
 
-    kind: Literal["mog2", "mean"] = "mog2"
+    kind: Kind = "mog2"
     imgsz: int = 640
     threshold: float = 16.0
     fast_s: float = 1.5
