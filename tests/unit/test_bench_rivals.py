@@ -57,8 +57,8 @@ def _lasting(regions: list[Unfamiliar], at: int) -> list[Unfamiliar]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_backgrounds_tell_what_stays_and_not_what_passes(kind: Kind) -> None:
-    road, rival = Road(), DualBackground(GROUND, DualSettings(kind, imgsz=320), FPS)
-    for frame in range(40 * FPS):
+    road, rival = Road(), DualBackground(GROUND, DualSettings(kind, imgsz=320), FPS, learn_s=30)
+    for frame in range(36 * FPS):
         picture, at = road.picture(_driving(frame))
         assert not _lasting(rival.see(picture, at), at)
     told = None
@@ -99,7 +99,7 @@ def test_an_autoencoder_tells_what_stays_and_not_what_passes() -> None:
 
 
 def test_an_autoencoder_learns_nothing_of_a_lane_that_was_never_free() -> None:
-    with pytest.raises(ValueError, match="never seen free"):
+    with pytest.raises(ValueError, match="ever seen free"):
         train(np.zeros((0, 3, 32, 32), np.uint8), Schedule(), seed=1)
 
 

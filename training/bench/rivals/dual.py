@@ -98,8 +98,8 @@ class Mean:
 class DualBackground:
     """See the module; the models see the part of the picture around the lanes."""
 
-    def __init__(self, ground: Ground, settings: DualSettings, fps: float) -> None:
-        self.ground, self._settings, self._fps = ground, settings, fps
+    def __init__(self, ground: Ground, settings: DualSettings, fps: float, learn_s: float) -> None:
+        self.ground, self._settings, self._fps, self._learning = ground, settings, fps, round(learn_s * fps)
         rows, columns = np.flatnonzero(ground.mask.any(axis=1)), np.flatnonzero(ground.mask.any(axis=0))
         self._part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         self._lanes = ground.mask[self._part]
@@ -119,9 +119,10 @@ class DualBackground:
         """
         self._frames += 1
         around = np.ascontiguousarray(picture[self._part])
-        # At first each frame counts the same, or the slow model would know the first one only.
-        slow = self._slow.foreground(around, max(self._rates[0], 1 / self._frames))
-        fast = self._fast.foreground(around, max(self._rates[1], 1 / self._frames))
+        # While it learns each frame counts the same, or the slow model would know the first one only.
+        least = 1 / self._frames if self._frames <= self._learning else 0.0
+        slow = self._slow.foreground(around, max(self._rates[0], least))
+        fast = self._fast.foreground(around, max(self._rates[1], least))
         stays = (slow & ~fast & self._lanes).astype(np.uint8)
         stays = cv2.morphologyEx(stays, cv2.MORPH_OPEN, self._kernel)  # type: ignore[assignment]
         self._evidence += np.where(stays > 0, 1 / self._fps, -1 / self._fps).astype(np.float32)

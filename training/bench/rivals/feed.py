@@ -64,7 +64,7 @@ def show(
         if not grounds:
             for imgsz in {IMGSZ, *(settings.imgsz for settings in duals.values())}:
                 grounds[imgsz] = Ground.of(zones, *jpeg_size(frame.jpeg), imgsz)
-            models = {name: DualBackground(grounds[item.imgsz], item, FPS) for name, item in duals.items()}
+            models = {name: DualBackground(grounds[item.imgsz], item, FPS, LEARN_S) for name, item in duals.items()}
             for schedule, limits in coders.values():
                 reader = Reader(grounds[IMGSZ], LEARN_S, schedule, scene.seed)
                 readers.append((reader, {name: Reconstruction(reader, item) for name, item in limits.items()}))

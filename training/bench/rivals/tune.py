@@ -27,7 +27,7 @@ from training.scenes.scene import Scene
 
 DUALS = {
     f"{kind}, {threshold:g} variances": DualSettings(kind, threshold=threshold)
-    for kind, threshold in product(KINDS, (9.0, 16.0, 36.0))
+    for kind, threshold in product(KINDS, (16.0, 36.0))
 }
 CODERS = {
     "autoencoder": (
