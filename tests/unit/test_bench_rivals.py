@@ -108,4 +108,13 @@ def test_a_table_counts_by_size() -> None:
     score.add(Score([(12.0, None), (20.0, 6.0)], ["somewhere"], 0.5))
     score.add(Score([(40.0, 7.0)], [], 0.5))
     row = table([("it", score)])[-1]
-    assert [cell.strip().split(" ")[0] for cell in row.split("|")[2:-1]] == ["0/1", "1/1", "-", "1/1", "2/2", "7.0", "1", "1.0"]
+    assert [cell.strip().split(" ")[0] for cell in row.split("|")[2:-1]] == [
+        "0/1",
+        "1/1",
+        "-",
+        "1/1",
+        "2/2",
+        "7.0",
+        "1",
+        "1.0",
+    ]

@@ -17,7 +17,6 @@ import torch
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.weights import find_weights
-from shared.messages import Detections
 from shared.settings import load_settings
 from training.bench.learned import Request, Seen, see_all
 from training.bench.machine import describe
@@ -58,7 +57,12 @@ def report(results: Sequence[Result], details: bool = False) -> list[str]:
     for result in results:
         for name, score in result.scores.items():
             sums.setdefault(name, Score()).add(score)
-    lines = [*table(list(sums.items())), "", "| method | ms per frame | training per camera, s |", "| --- | --: | --: |"]
+    lines = [
+        *table(list(sums.items())),
+        "",
+        "| method | ms per frame | training per camera, s |",
+        "| --- | --: | --: |",
+    ]
     for name in results[0].costs:
         costs = [result.costs[name] for result in results]
         frame, training = (sum(part) / len(costs) for part in zip(*costs, strict=True))

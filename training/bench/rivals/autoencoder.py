@@ -60,7 +60,8 @@ def train(patches: NDArray[np.uint8], schedule: Schedule, seed: int) -> PatchAut
     random = np.random.default_rng(seed)
     # It begins with the mean picture, and learns what differs from it.
     last = network.up[-1]
-    assert isinstance(last, nn.ConvTranspose2d) and last.bias is not None
+    assert isinstance(last, nn.ConvTranspose2d)
+    assert last.bias is not None
     last.bias.data = torch.from_numpy(patches.mean(axis=(0, 2, 3), dtype=np.float64).astype(np.float32) / 255)
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate)
     planned = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.rate, total_steps=schedule.steps)
