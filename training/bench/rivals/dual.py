@@ -2,8 +2,8 @@
 
 After Porikli, Ivanov and Haga, "Robust abandoned object detection using dual foregrounds" (EURASIP JASP 2008): per
 pixel, evidence grows while it belongs to such a thing and shrinks while it does not, so that traffic in front of the
-thing costs some time only. They took Bayesian mixtures; here it is OpenCV's mixture (MOG2, Zivkovic 2004) or a mean and a
-variance per pixel (Wren et al., PAMI 1997).
+thing costs some time only. They took Bayesian mixtures; here it is OpenCV's mixture (MOG2, Zivkovic 2004) or a mean
+and a variance per pixel (Wren et al., PAMI 1997).
 """
 
 from dataclasses import dataclass
