@@ -89,7 +89,7 @@ class Mean:
         apart = now - self._mean
         square = np.einsum("hwc,hwc->hw", apart, apart)
         found: Mask = square > self._threshold * np.maximum(self._variance, _LEAST_VARIANCE)
-        rates = np.where(found, rate * _SHY, rate).astype(np.float32) if self._shy else np.float32(rate)
+        rates = np.where(found, rate * (_SHY if self._shy else 1.0), rate).astype(np.float32)
         self._mean += rates[..., None] * apart
         self._variance += rates * (square - self._variance)
         return found

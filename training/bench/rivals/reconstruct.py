@@ -110,7 +110,7 @@ class Reader:
 
     def _cut(self, picture: Picture) -> NDArray[np.uint8]:
         """(N, 3, 32, 32) the patches on the road."""
-        windows = np.lib.stride_tricks.sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))  # type: ignore[call-overload]
+        windows = np.lib.stride_tricks.sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))
         return np.ascontiguousarray(windows[self._origins[:, 0] * CELL, self._origins[:, 1] * CELL])
 
     def _free(self, hidden: Mask) -> Mask:
