@@ -28,8 +28,11 @@ from training.bench.rivals.reconstruct import Limits
 from training.scenes.scene import FPS, Scene
 
 # The best of their kind on `dev`.
-DUALS = {"dual background, mixtures": DualSettings("mog2"), "dual background, means": DualSettings("mean")}
-CODERS = {"autoencoder": (Schedule(), {"autoencoder": Limits()})}
+DUALS = {
+    "dual background, mixtures": DualSettings("mog2", threshold=36),
+    "dual background, means": DualSettings("mean", threshold=16),
+}
+CODERS = {"autoencoder": (Schedule(), {"autoencoder": Limits(margin=1.5)})}
 
 
 @dataclass(frozen=True, slots=True)
