@@ -77,7 +77,12 @@ def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = F
 
     def one(request: Request) -> tuple[Scene, Seen]:
         scene, faults = compose(*request), FAULTS if with_faults else ()
-        file = folder / f"{key_of(code, *seen_by(backend), len(faults), FPS, request)}.json.gz"
+        file, more = (
+            folder / f"{key_of(code, *seen_by(backend), count, FPS, request)}.json.gz"
+            for count in (len(faults), len(FAULTS))
+        )
+        if more.is_file():
+            file = more
         if not file.is_file():
             part = file.with_suffix(".part")
             part.write_bytes(gzip.compress(look(scene, backend, faults).model_dump_json(by_alias=True).encode(), 1))

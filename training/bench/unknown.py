@@ -1,6 +1,6 @@
 """Things that the detector has no name for, on roads that the memory has just learned.
 
-    python -m training.bench.unknown [--split dev|test] [--scenes N] [--quiet N] [--details]
+    python -m training.bench.unknown [--split dev|test] [--scenes N] [--first SEED] [--quiet N] [--details]
 
 `--scenes` of the kind `later` of training/bench/learned_scenes.py and `--quiet` of the kind `quiet`, judged by the
 whole pipeline. Hours count from the end of the learning time on. Wayside without the memory is the baseline, on the
@@ -116,18 +116,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--scenes", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
     parser.add_argument("--quiet", type=int, default=16, help="scenes of four minutes without a thing")
     parser.add_argument("--details", action="store_true", help="list what was missed")
     arguments = parser.parse_args()
     backend = TorchBackend(find_weights(load_settings().model))
-    later: list[Request] = [(arguments.split, "later", seed) for seed in range(arguments.scenes)]
+    later: list[Request] = [
+        (arguments.split, "later", seed) for seed in range(arguments.first, arguments.first + arguments.scenes)
+    ]
     quiet: list[Request] = [(arguments.split, "quiet", seed) for seed in range(arguments.quiet)]
     results, times = [], []
-    for scene, seen in chain(see_all(backend, later, with_faults=True), see_all(backend, quiet)):
+    for scene, seen in chain(see_all(backend, later), see_all(backend, quiet)):
         results.append(outcomes(scene, seen.plain))
         times.append(seen.memory_ms)
     parts = list(zip(*results, strict=True))
-    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes, {backend.version}, {FPS} frames/s. "
+    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}, {backend.version}, {FPS} frames/s. "
           f"{describe()}\n")  # fmt: skip
     print("\n".join(table(parts)))
     for name, part in zip(_NAMES, parts, strict=True):

@@ -1,6 +1,6 @@
 """The memory of the empty road beside dual background models and an autoencoder, on the same frames.
 
-    python -m training.bench.unknown_baselines [--split dev|test] [--scenes N] [--quiet N] [--details]
+    python -m training.bench.unknown_baselines [--split dev|test] [--scenes N] [--first SEED] [--quiet N] [--details]
 
 The scenes, the lanes and the rule are those of training/bench/unknown.py: what has stayed for 6 s is told, and found
 when that is within 10 s of its rest. Every method is judged by itself, and in the memory's place in the whole product,
@@ -80,6 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--scenes", type=int, default=12)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
     parser.add_argument("--quiet", type=int, default=0, help="scenes of four minutes without a thing")
     parser.add_argument("--details", action="store_true", help="list the false alarms")
     arguments = parser.parse_args()
@@ -87,11 +88,13 @@ def main() -> int:
     # Each method's time is that of one thread.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    later: list[Request] = [(arguments.split, "later", seed) for seed in range(arguments.scenes)]
+    later: list[Request] = [
+        (arguments.split, "later", seed) for seed in range(arguments.first, arguments.first + arguments.scenes)
+    ]
     quiet: list[Request] = [(arguments.split, "quiet", seed) for seed in range(arguments.quiet)]
-    pairs = chain(see_all(backend, later, with_faults=True), see_all(backend, quiet))
+    pairs = chain(see_all(backend, later), see_all(backend, quiet))
     results = [compete(scene, seen) for scene, seen in pairs]
-    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes, {backend.version}, {FPS} frames/s. "
+    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}, {backend.version}, {FPS} frames/s. "
           f"{describe()}\n")  # fmt: skip
     print("\n".join(report(results, arguments.details)))
     return 0

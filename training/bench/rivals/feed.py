@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.memory.watch import Boxes
+from shared.catalogue import AIRCRAFT, ROAD_VEHICLES
 from shared.clock import NS
 from shared.jpeg import jpeg_size
 from shared.messages import Detections
@@ -21,6 +22,7 @@ from training.bench.rivals.reconstruct import Limits, Reader, Reconstruction
 from training.scenes.scene import FPS, Scene
 
 IMGSZ = 640
+_DRIVES = ROAD_VEHICLES | AIRCRAFT
 
 
 @dataclass(slots=True)
@@ -93,5 +95,6 @@ def show(
 def _boxes(row: Detections) -> NDArray[np.float64]:
     """(N, 5) without those that are the scenery itself, as for the memory."""
     table = np.array([(*item.box, item.score) for item in row.objects], np.float64).reshape(-1, 5)
-    things = Boxes(table[:, :4], table[:, 4].astype(np.float32), np.zeros(len(table), np.bool_)).things()
+    drives = np.array([item.label in _DRIVES for item in row.objects], np.bool_)
+    things = Boxes(table[:, :4], table[:, 4].astype(np.float32), drives).things()
     return np.column_stack([things.xyxy, things.scores])
