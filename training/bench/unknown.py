@@ -130,8 +130,8 @@ def main() -> int:
         results.append(outcomes(scene, seen.plain))
         times.append(seen.memory_ms)
     parts = list(zip(*results, strict=True))
-    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}, {backend.version}, {FPS} frames/s. "
-          f"{describe()}\n")  # fmt: skip
+    shown = f"{arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}"
+    print(f"Split {arguments.split}, {shown}, {backend.version}, {FPS} frames/s. {describe()}\n")
     print("\n".join(table(parts)))
     for name, part in zip(_NAMES, parts, strict=True):
         print("\n".join(false_alarms(name, part, arguments.details)))

@@ -94,8 +94,8 @@ def main() -> int:
     quiet: list[Request] = [(arguments.split, "quiet", seed) for seed in range(arguments.quiet)]
     pairs = chain(see_all(backend, later), see_all(backend, quiet))
     results = [compete(scene, seen) for scene, seen in pairs]
-    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}, {backend.version}, {FPS} frames/s. "
-          f"{describe()}\n")  # fmt: skip
+    shown = f"{arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}"
+    print(f"Split {arguments.split}, {shown}, {backend.version}, {FPS} frames/s. {describe()}\n")
     print("\n".join(report(results, arguments.details)))
     return 0
 
