@@ -7,10 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Self
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
-from shared.bus.kafka_settings import connection
+from shared.bus.kafka_settings import check_client
 from shared.embedded.kafka_jars import find_jars, find_java, kafka_home, kafka_version
 from shared.embedded.process import DataFolder, ServerProcess, free_port, listens
 from shared.exceptions import ConfigError
@@ -35,6 +35,7 @@ class LocalKafka:
     """
 
     def __init__(self, data_dir: Path) -> None:
+        check_client()
         home, java = kafka_home(), find_java()
         jars = find_jars(home)
         self.version = kafka_version(jars)
@@ -72,8 +73,9 @@ class LocalKafka:
     def _answers(self) -> bool:
         """Whether the broker is registered and takes requests, not merely listening."""
         try:
-            return bool(AdminClient(connection(self.bootstrap)).list_topics(timeout=2.0).brokers)
-        except KafkaException:
+            with KafkaAdminClient(bootstrap_servers=self.bootstrap, bootstrap_timeout_ms=2_000) as admin:
+                return bool(admin.describe_cluster()["brokers"])
+        except KafkaError:
             return False
 
     def stop(self) -> None:
