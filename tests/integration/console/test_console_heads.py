@@ -55,4 +55,6 @@ def test_the_tile_tells_the_visibility_and_shows_damage_when_asked(page: Page, b
     assert hot[0] - hot[1] > 60 + plain[0] - plain[1], (plain, hot)
     switch.click()
     expect(canvas).to_have_attribute("data-heat", "false")
-    assert canvas.evaluate(_PIXEL, place) == plain
+    # To within what one noisy picture differs from the next: the second may have come between the two looks.
+    again = canvas.evaluate(_PIXEL, place)
+    assert max(abs(a - b) for a, b in zip(again, plain, strict=True)) <= 4, (plain, again)
