@@ -8,16 +8,15 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from shared.machine import processor
+
 
 def describe() -> str:
     """Processor, cores, threads and the versions that matter, on one line."""
-    names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "ultralytics", "av", "simplejpeg"))
-    return (
-        f"{names[0] if names else platform.processor()}, {len(names) or '?'} cores, "
-        f"{torch.get_num_threads()} torch threads{gpu}; Python {platform.python_version()}, {packages}"
-    )
+    threads = f"{torch.get_num_threads()} torch threads{gpu}"
+    return f"{processor()}, {threads}; Python {platform.python_version()}, {packages}"
 
 
 def taken(seconds: float = 3.0) -> str:
@@ -40,8 +39,3 @@ def show() -> None:
 
 def _times(stat: Path) -> list[int]:
     return [int(value) for value in stat.read_text().splitlines()[0].split()[1:]]
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.is_file() else []
