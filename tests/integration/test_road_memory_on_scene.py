@@ -14,7 +14,7 @@ from shared.messages import FrameRef
 from shared.store import Store
 from training.bench.detections import scene_frames
 from training.bench.learned_scenes import compose
-from training.bench.unknown import thing_of
+from training.bench.learned_score import thing_of
 from training.scenes.scene import FPS
 
 

@@ -7,10 +7,11 @@ from shared.clock import NS
 from shared.jpeg import Picture
 from shared.site import Zone
 from shared.surface import Unfamiliar
+from training.bench.learned_score import Score
 from training.bench.rivals.autoencoder import Schedule, train
 from training.bench.rivals.dual import KINDS, DualBackground, DualSettings, Kind
 from training.bench.rivals.ground import Ground
-from training.bench.rivals.judge import Score, table
+from training.bench.rivals.judge import table
 from training.bench.rivals.reconstruct import Limits, Reader, Reconstruction
 
 FPS = 5
@@ -105,8 +106,8 @@ def test_an_autoencoder_learns_nothing_of_a_lane_that_was_never_free() -> None:
 
 def test_a_table_counts_by_size() -> None:
     score = Score()
-    score.add(Score([(12.0, None), (20.0, 6.0)], ["somewhere"], 0.5))
-    score.add(Score([(40.0, 7.0)], [], 0.5))
+    score.add(Score(found=[(12.0, None), (20.0, 6.0)], others=["somewhere"], hours=0.5))
+    score.add(Score(found=[(40.0, 7.0)], others=[], hours=0.5))
     row = table([("it", score)])[-1]
     assert [cell.strip().split(" ")[0] for cell in row.split("|")[2:-1]] == [
         "0/1",

@@ -10,7 +10,6 @@ where things with a name belong to the detector. The settings were found by trai
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import cv2
 import torch
@@ -18,14 +17,15 @@ import torch
 from services.detector.backends.torch import TorchBackend
 from services.detector.weights import find_weights
 from shared.settings import load_settings
-from training.bench.learned import Request, Seen, see_all
-from training.bench.machine import describe
+from training.bench.learned import Seen
+from training.bench.learned_options import add_options, headline, scenes_of
+from training.bench.learned_score import Score, judge
 from training.bench.rivals.autoencoder import Schedule
 from training.bench.rivals.dual import DualSettings
 from training.bench.rivals.feed import Told, show
-from training.bench.rivals.judge import Score, alone, judge, table, with_names
+from training.bench.rivals.judge import alone, table, with_names
 from training.bench.rivals.reconstruct import Limits
-from training.scenes.scene import FPS, Scene
+from training.scenes.scene import Scene
 
 # The best of their kind on `dev`.
 DUALS = {
@@ -78,25 +78,15 @@ def report(results: Sequence[Result], details: bool = False) -> list[str]:
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--split", choices=("dev", "test"), default="test")
-    parser.add_argument("--scenes", type=int, default=12)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
-    parser.add_argument("--quiet", type=int, default=0, help="scenes of four minutes without a thing")
-    parser.add_argument("--details", action="store_true", help="list the false alarms")
-    arguments = parser.parse_args()
+    add_options(parser, scenes=12, quiet=0)
+    options = parser.parse_args()
     backend = TorchBackend(find_weights(load_settings().model))
     # Each method's time is that of one thread.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    later: list[Request] = [
-        (arguments.split, "later", seed) for seed in range(arguments.first, arguments.first + arguments.scenes)
-    ]
-    quiet: list[Request] = [(arguments.split, "quiet", seed) for seed in range(arguments.quiet)]
-    pairs = chain(see_all(backend, later), see_all(backend, quiet))
-    results = [compete(scene, seen) for scene, seen in pairs]
-    shown = f"{arguments.scenes} + {arguments.quiet} scenes from seed {arguments.first}"
-    print(f"Split {arguments.split}, {shown}, {backend.version}, {FPS} frames/s. {describe()}\n")
-    print("\n".join(report(results, arguments.details)))
+    results = [compete(scene, seen) for scene, seen in scenes_of(options, backend)]
+    print(headline(options, backend))
+    print("\n".join(report(results, options.details)))
     return 0
 
 

@@ -17,11 +17,12 @@ from services.detector.weights import find_weights
 from shared.messages import Detections
 from shared.settings import load_settings
 from training.bench.learned import Request, see_all
+from training.bench.learned_score import Score, judge
 from training.bench.machine import describe
 from training.bench.rivals.autoencoder import Schedule
 from training.bench.rivals.dual import KINDS, DualSettings
 from training.bench.rivals.feed import show
-from training.bench.rivals.judge import Score, alone, judge, table
+from training.bench.rivals.judge import alone, table
 from training.bench.rivals.reconstruct import Limits
 from training.scenes.scene import Scene
 
@@ -53,7 +54,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     sums: dict[str, Score] = {}
     requests: list[Request] = [("dev", "later", seed) for seed in range(arguments.scenes)]
-    for scene, seen in see_all(backend, requests, with_faults=True):
+    for scene, seen in see_all(backend, requests):
         for name, score in tried(scene, seen.plain).items():
             sums.setdefault(name, Score()).add(score)
     best = sorted(sums.items(), key=lambda item: 2 * len(item[1].others) - item[1].hits)

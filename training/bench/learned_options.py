@@ -1,0 +1,33 @@
+"""Which scenes with a learned memory a benchmark shows, as its command line says it."""
+
+import argparse
+from collections.abc import Iterator
+from itertools import chain
+
+from services.detector.backends.base import Backend
+from training.bench.learned import Request, Seen, see_all
+from training.bench.machine import describe
+from training.scenes.scene import FPS, Scene
+
+
+def add_options(parser: argparse.ArgumentParser, *, scenes: int, quiet: int) -> None:
+    """`scenes` and `quiet` are how many of the kinds `later` and `quiet` are shown by default."""
+    parser.add_argument("--split", choices=("dev", "test"), default="test")
+    parser.add_argument("--scenes", type=int, default=scenes)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
+    parser.add_argument("--quiet", type=int, default=quiet, help="scenes of four minutes without a thing")
+    parser.add_argument("--details", action="store_true", help="list what was missed, and false alarms")
+
+
+def scenes_of(options: argparse.Namespace, backend: Backend) -> Iterator[tuple[Scene, Seen]]:
+    """The scenes as the detector and the memory see them."""
+    seeds = range(options.first, options.first + options.scenes)
+    later: list[Request] = [(options.split, "later", seed) for seed in seeds]
+    quiet: list[Request] = [(options.split, "quiet", seed) for seed in range(options.quiet)]
+    return chain(see_all(backend, later), see_all(backend, quiet))
+
+
+def headline(options: argparse.Namespace, backend: Backend) -> str:
+    """What was shown to what, on what."""
+    shown = f"{options.scenes} + {options.quiet} scenes from seed {options.first}"
+    return f"Split {options.split}, {shown}, {backend.version}, {FPS} frames/s. {describe()}\n"
