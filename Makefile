@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system kafka check test unit demo bench bench-incidents docs clean
+.PHONY: help setup system kafka check test unit demo bench bench-incidents bench-gpu docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## All benchmarks, as tables of ratios
 
 bench-incidents: setup ## Alerts on staged scenes beside a baseline; writes docs/benchmarks.md
 	$(BIN)/python -m training.bench.incidents
+
+bench-gpu: setup ## What one NVIDIA GPU carries, as tables
+	$(BIN)/python -m training.bench.gpu
 
 docs: setup ## Write the generated parts of docs/ anew
 	@$(BIN)/python -m shared.schemas

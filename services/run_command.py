@@ -57,7 +57,7 @@ def run_files(
                 run=settings.run,
                 start_ns=start_ns,
                 inspect=asked,
-                batch=_CPU_BATCH if stage.backend.parallel > 1 else settings.batch,
+                batch=_CPU_BATCH if stage.backend.device_name == "cpu" else settings.batch,
                 on_frame=on_frame,
             )
     finally:

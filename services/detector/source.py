@@ -70,6 +70,7 @@ class Source:
             at.path if at else find_weights(self._model, settings.models), device=settings.device,
             precision=settings.precision, min_score=settings.min_score, threads=settings.threads,
             trusted=settings.trust_weights, heads=find_heads(self._heads, settings.models, registered),
+            batch=settings.batch, compiled=settings.compile,
             layers=LAYERS,  # also without a memory: one graph, so that a frame's boxes are the same with and without
         )  # fmt: skip
         backend = load_fitting(settings.backend, wanted)

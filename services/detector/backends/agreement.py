@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import ultralytics
 from numpy.typing import NDArray
+from torch import Tensor
 
-from services.detector.backends.base import Backend, Boxes
+from services.detector.backends.base import Backend, Boxes, FeatureMap
 from services.detector.letterbox import Letterbox
 from shared.geometry import iou
 
@@ -72,7 +73,7 @@ def compare(
             matched, shift = _matched(a, b)
             shares += matched.tolist()
             shifts += shift.tolist()
-        cosines += [_cosine(wanted.features[layer], got.features[layer]) for layer in layers]
+        cosines += [_cosine(_array(wanted.features[layer]), _array(got.features[layer])) for layer in layers]
     return Agreement(
         len(shares), float(np.mean(shares)) if shares else 1.0, float(np.median(shifts)) if shifts else 0.0,
         min(cosines),
@@ -90,6 +91,10 @@ def _matched(one: Boxes, other: Boxes) -> tuple[NDArray[np.bool_], NDArray[np.fl
     best = overlap.argmax(axis=1)
     matched = overlap.max(axis=1) >= _SAME
     return matched, np.abs(one.scores[rows] - other.scores[best])[matched]
+
+
+def _array(features: FeatureMap) -> NDArray[np.float32]:
+    return features.float().cpu().numpy() if isinstance(features, Tensor) else features
 
 
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -6,8 +6,12 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from shared.heads import HeadResult
+
+FeatureMap = NDArray[np.float32] | Tensor
+"""(N, C, h, w). From a GPU a tensor there, in the model's type: what is wanted of it is a small part."""
 
 Inner = tuple[int, int, int, int]
 """Where the picture lies in the input: left, top, width, height, pixels of the input. Around it is padding."""
@@ -34,12 +38,12 @@ class Output:
 
     Attributes:
         boxes: one entry per picture, in the batch's order.
-        features: layer index → (N, C, h, w) float32, only the layers that were asked for.
+        features: layer index → the map of all pictures, only the layers that were asked for.
         heads: one entry per picture with the answer of each head; none where they were not asked.
     """
 
     boxes: list[Boxes]
-    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    features: dict[int, FeatureMap] = field(default_factory=dict)
     heads: list[tuple[HeadResult, ...]] = field(default_factory=list)
 
 

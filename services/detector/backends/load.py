@@ -9,10 +9,11 @@ from typing import Any
 from services.detector.backends.agreement import TOLERANCE, Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
 from services.detector.backends.cache import kept_graph, key_of, read_note, write_note
+from services.detector.backends.cuda import CudaBackend
 from services.detector.backends.exported import ExportedBackend, Runner, Weights
 from services.detector.backends.graph import write_graph
 from services.detector.backends.network import load_network
-from services.detector.backends.torch import TorchBackend
+from services.detector.backends.torch import TorchBackend, pick_device
 from services.detector.heads.find import Head, fitting
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError, ModelError
@@ -32,6 +33,7 @@ class Wanted:
     Attributes:
         threads: of the CPU; None for all cores.
         layers: whose features may be asked for, beside those that the heads take.
+        batch, compiled: on a GPU, see `CudaBackend`.
     """
 
     weights: Path
@@ -42,6 +44,8 @@ class Wanted:
     trusted: bool = False
     heads: Sequence[Head] = field(default=())
     layers: Sequence[int] = ()
+    batch: int = 32
+    compiled: bool = False
 
 
 def load(name: str, wanted: Wanted) -> Backend:
@@ -58,10 +62,13 @@ def load(name: str, wanted: Wanted) -> Backend:
 
 def load_torch(wanted: Wanted, precision: str | None = None) -> TorchBackend:
     """See `load`."""
-    return TorchBackend(
-        wanted.weights, device=wanted.device, min_score=wanted.min_score, threads=wanted.threads,
-        precision=precision or wanted.precision, trusted=wanted.trusted, heads=wanted.heads,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "device": wanted.device, "min_score": wanted.min_score, "threads": wanted.threads, "heads": wanted.heads,
+        "precision": precision or wanted.precision, "trusted": wanted.trusted,
+    }  # fmt: skip
+    if pick_device(wanted.device).type != "cuda":
+        return TorchBackend(wanted.weights, **options)
+    return CudaBackend(wanted.weights, batch=wanted.batch, layers=wanted.layers, compiled=wanted.compiled, **options)
 
 
 def _load_exported(name: str, wanted: Wanted) -> ExportedBackend:

@@ -13,8 +13,12 @@ class Taps:
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         self._local = threading.local()
-        for index, layer in enumerate(layers):
-            layer.register_forward_hook(self._hook(index))
+        self._handles = [layer.register_forward_hook(self._hook(index)) for index, layer in enumerate(layers)]
+
+    def remove(self) -> None:
+        """Take the hooks off again; `taking` gives nothing any more."""
+        for handle in self._handles:
+            handle.remove()
 
     def _hook(self, index: int) -> Any:
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:

@@ -29,17 +29,31 @@ _MAX_INPUTS = 64
 
 
 class ThreadSafeDetect(Detect):
-    """Ultralytics's head without its memory of the last input's anchors, and with boxes decoded in float32.
+    """Ultralytics's head with anchors per shape of input, and with boxes decoded in float32.
 
-    That memory is written and read again in each pass, so two threads with inputs of different shapes would take
-    each other's anchors. And 8 bits of bfloat16 would place a box at the right edge to within 2 px only.
+    Its own memory of the last input's anchors is written and read again in each pass, so two threads with inputs of
+    different shapes would take each other's. And 8 bits of bfloat16 would place a box at the right edge to within 2 px
+    only.
     """
 
     def _inference(self, x: dict[str, Tensor]) -> Tensor:
-        grids = [feature.new_empty((1, 1, *feature.shape[2:]), dtype=torch.float32) for feature in x["feats"]]
-        anchors, strides = make_anchors(grids, self.stride, 0.5)  # type: ignore[no-untyped-call]
-        boxes = self.decode_bboxes(self.dfl(x["boxes"].float()), anchors.transpose(0, 1).unsqueeze(0), x.get("angle"))
-        return torch.cat((boxes * strides.transpose(0, 1), x["scores"].float().sigmoid()), 1)
+        anchors, strides = self._anchors(list(x["feats"]))
+        boxes = self.decode_bboxes(self.dfl(x["boxes"].float()), anchors, x.get("angle"))
+        return torch.cat((boxes * strides, x["scores"].float().sigmoid()), 1)
+
+    def _anchors(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """(1, 2, anchors) and (1, anchors) float32: places and strides of the anchors of all maps."""
+        held: dict[Any, tuple[Tensor, Tensor]] = self.__dict__.setdefault("anchors_by_shape", {})
+        key = tuple(feature.shape[2:] for feature in features)
+        found = held.get(key)
+        if found is None:
+            grids = [feature.new_empty((1, 1, *feature.shape[2:]), dtype=torch.float32) for feature in features]
+            anchors, strides = make_anchors(grids, self.stride, 0.5)  # type: ignore[no-untyped-call]
+            found = anchors.transpose(0, 1).unsqueeze(0), strides.transpose(0, 1)
+            if len(held) >= _MAX_INPUTS:
+                held.clear()
+            held[key] = found
+        return found
 
 
 class TorchBackend:
@@ -75,8 +89,8 @@ class TorchBackend:
             # Ultralytics sets one thread when imported; a worker has its cores for the model.
             self.parallel = threads or len(os.sched_getaffinity(0))
             torch.set_num_threads(self.parallel)
-        self._kind = pick_precision(precision, self.device)
-        self.precision = str(self._kind).removeprefix("torch.")
+        self.kind = pick_precision(precision, self.device)
+        self.precision = str(self.kind).removeprefix("torch.")
         self._min_score = min_score
         self._local = threading.local()
         model = load_network(weights, trusted=trusted)
@@ -90,11 +104,11 @@ class TorchBackend:
         if type(network.model[-1]) is Detect:
             network.model[-1].__class__ = ThreadSafeDetect
         # Pictures come with their channels last, and both oneDNN and the tensor cores are fastest so.
-        self.network = network.to(self.device, self._kind)
+        self.network = network.to(self.device, self.kind)
         if type(network.model[-1]) is ThreadSafeDetect:
             network.model[-1].dfl.float()
         self.network.to(memory_format=torch.channels_last)
-        self._taps = Taps(list(self.network.model))
+        self.taps = Taps(list(self.network.model))
         self._panel = Panel(heads, self.device)
         self.heads = [head.version for head in heads]
         names = [str(network.names[index]) for index in range(len(network.names))]
@@ -118,7 +132,7 @@ class TorchBackend:
         if shape not in inputs:
             if len(inputs) >= _MAX_INPUTS:
                 inputs.clear()
-            inputs[shape] = torch.empty(shape, dtype=self._kind, device=self.device, memory_format=torch.channels_last)
+            inputs[shape] = torch.empty(shape, dtype=self.kind, device=self.device, memory_format=torch.channels_last)
         return inputs[shape]
 
     def join_parallel(self) -> None:
@@ -132,7 +146,7 @@ class TorchBackend:
     ) -> Output:
         """See `Backend.forward`."""
         asked = inner is not None and any(where is not None for where in inner)
-        with self._taps.taking([*features, *(self._panel.layers if asked else ())]) as maps:
+        with self.taps.taking([*features, *(self._panel.layers if asked else ())]) as maps:
             raw = self.network(self.prepare(batch))
         shape = batch.shape[1], batch.shape[2]
         heads = self._panel.ask(maps, shape, inner) if inner is not None else []

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from services.detector.backends.base import FeatureMap
 from services.detector.memory.cells import Cells
 
 # Of YOLOv8 and YOLO11: the backbone's stages at strides 8 and 16. Earlier ones see texture only, later ones are coarse.
@@ -29,7 +30,7 @@ def _projection(channels: int) -> NDArray[np.float32]:
     return np.asarray(directions * (channels / directions.shape[1]) ** 0.5, np.float32)
 
 
-def describe_patches(maps: Mapping[int, NDArray[np.float32]], picture: int, cells: Cells) -> NDArray[np.float32]:
+def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells) -> NDArray[np.float32]:
     """(K, DIMENSIONS): half the squared distance of two descriptors is about 1 minus the cosine of their features.
 
     Args:
@@ -38,14 +39,18 @@ def describe_patches(maps: Mapping[int, NDArray[np.float32]], picture: int, cell
     """
     mask = torch.from_numpy(cells.grid(np.ones(len(cells), np.bool_)).astype(np.float32))[None, None]
     weight = functional.avg_pool2d(mask, 3, 1, 1).flatten()[cells.index]
-    parts = [_part(torch.from_numpy(maps[layer][picture : picture + 1]), mask, weight, cells) for layer in LAYERS]
-    joined = torch.cat(parts, dim=1).numpy() * np.float32(len(parts) ** -0.5)
+    index = torch.from_numpy(cells.index)
+    features = [torch.as_tensor(maps[layer][picture : picture + 1]).float() for layer in LAYERS]
+    # Where the maps are, on a GPU there: what comes back is a small part of them.
+    mask, weight, index = (part.to(features[0].device) for part in (mask, weight, index))
+    parts = [_part(one, mask, weight, index, cells.shape) for one in features]
+    joined = torch.cat(parts, dim=1).cpu().numpy() * np.float32(len(parts) ** -0.5)
     return np.asarray(joined @ _projection(joined.shape[1]), np.float32)
 
 
-def _part(features: Tensor, mask: Tensor, weight: Tensor, cells: Cells) -> Tensor:
+def _part(features: Tensor, mask: Tensor, weight: Tensor, index: Tensor, shape: tuple[int, int]) -> Tensor:
     """(K, C) of unit length: of the patches on the road alone, so that trees and sky beside it do not count."""
     if features.shape[2:] != mask.shape[2:]:
-        features = functional.interpolate(features, size=cells.shape, mode="bilinear", align_corners=False)
-    pooled = functional.avg_pool2d(features * mask, 3, 1, 1).flatten(2)[0][:, cells.index] / weight
+        features = functional.interpolate(features, size=shape, mode="bilinear", align_corners=False)
+    pooled = functional.avg_pool2d(features * mask, 3, 1, 1).flatten(2)[0][:, index] / weight
     return functional.normalize(pooled.T, dim=1)

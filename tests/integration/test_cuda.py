@@ -1,0 +1,96 @@
+"""Recorded passes on an NVIDIA GPU give what the CPU gives. Skipped where there is no GPU, as in CI."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from services.detector.backends.agreement import as_input, compare, own_pictures
+from services.detector.backends.base import Boxes
+from services.detector.backends.cuda import CudaBackend
+from services.detector.backends.load import Wanted, load_torch
+from services.detector.backends.torch import TorchBackend
+from services.detector.heads.find import find_heads
+from services.detector.memory.descriptors import LAYERS
+from services.detector.weights import find_weights
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+SHAPE = (384, 640)
+
+
+def wanted(device: str, batch: int = 8) -> Wanted:
+    heads = tuple(find_heads("visibility,pavement"))
+    return Wanted(find_weights("wayside-n"), device=device, heads=heads, layers=LAYERS, batch=batch)
+
+
+@pytest.fixture(scope="module")
+def backend() -> CudaBackend:
+    backend = load_torch(wanted("cuda"))
+    assert isinstance(backend, CudaBackend)
+    return backend
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    """20 different inputs of one shape, from the photographs that are always there."""
+    street, people = (as_input(path, 640, 32) for path in own_pictures())
+    random = np.random.default_rng(3)
+    cuts = []
+    for source in (street, people) * 10:
+        y, x = (
+            int(random.integers(0, side - least + 1)) for side, least in zip(source.shape[:2], (96, 96), strict=True)
+        )
+        cut = np.full((*SHAPE, 3), 114, np.uint8)
+        part = source[y : y + SHAPE[0], x : x + SHAPE[1]]
+        cut[: part.shape[0], : part.shape[1]] = part
+        cuts.append(cut)
+    return np.stack(cuts)
+
+
+def key(boxes: Boxes) -> tuple[bytes, ...]:
+    return boxes.xyxy.tobytes(), boxes.scores.tobytes(), boxes.classes.tobytes()
+
+
+def test_boxes_and_features_agree_with_the_cpu_in_float32(backend: CudaBackend) -> None:
+    exact = load_torch(wanted("cpu"), "float32")
+    assert isinstance(exact, TorchBackend)
+    inputs = [as_input(path, 640, 32) for path in own_pictures()]
+    found = compare(exact, backend, inputs, LAYERS)
+    assert found.boxes > 5
+    assert found.matched == 1.0
+    assert found.score_shift < 0.005
+    assert found.cosine > 0.9999
+
+
+def test_a_picture_gives_the_same_in_every_batch(backend: CudaBackend, pictures: np.ndarray) -> None:
+    alone = [key(backend.forward(picture[None]).boxes[0]) for picture in pictures]
+    assert len(set(alone)) > 10
+    assert [key(boxes) for boxes in backend.forward(pictures).boxes] == alone  # more than one pass holds
+    assert [key(boxes) for boxes in backend.forward(pictures[::-1]).boxes] == alone[::-1]
+
+
+def test_what_else_is_asked_changes_no_box(backend: CudaBackend, pictures: np.ndarray) -> None:
+    inner = [(0, 0, SHAPE[1], SHAPE[0])] * len(pictures)
+    output = backend.forward(pictures, features=LAYERS, inner=inner)
+    assert [key(boxes) for boxes in output.boxes] == [key(boxes) for boxes in backend.forward(pictures).boxes]
+    assert {layer: len(maps) for layer, maps in output.features.items()} == dict.fromkeys(LAYERS, len(pictures))
+    assert all(len(answers) == 2 for answers in output.heads)
+    single = backend.forward(pictures[13:14], features=LAYERS, inner=inner[:1])
+    assert torch.equal(torch.as_tensor(single.features[4][0]), torch.as_tensor(output.features[4][13]))
+    wanted_, got = single.heads[0], output.heads[13]
+    assert [answer.label for answer in wanted_] == [answer.label for answer in got]
+
+
+def test_threads_do_not_disturb_each_other(backend: CudaBackend, pictures: np.ndarray) -> None:
+    alone = [key(boxes) for boxes in backend.forward(pictures).boxes]
+
+    def again(shift: int) -> bool:
+        rolled = np.roll(pictures, shift, axis=0)
+        return all(
+            [key(boxes) for boxes in backend.forward(rolled).boxes] == alone[-shift:] + alone[:-shift]
+            for _ in range(20)
+        )
+
+    with ThreadPoolExecutor(backend.parallel, initializer=backend.join_parallel) as pool:
+        assert all(pool.map(again, range(1, 7)))
