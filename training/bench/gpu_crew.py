@@ -80,6 +80,8 @@ class Crew:
             process.start()
             self._pipes.append(ours)
             self._processes.append(process)
+        for pipe in self._pipes:
+            pipe.recv()  # it is ready: starting takes the cores that others are measured on
 
     def run(self, job: Job) -> list[Result]:
         """What each active worker did.
@@ -112,6 +114,7 @@ def _work(number: int, barrier: Barrier, pipe: Connection) -> None:
     cv2.setNumThreads(1)
     camera = highway()[1]
     frames = list(islice(read_once(camera), _FRAMES))
+    pipe.send(None)
     loaded: tuple[Wanted, Backend] | None = None
     while True:
         try:

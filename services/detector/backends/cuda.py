@@ -132,7 +132,10 @@ class RecordedPass:
         self._backend = backend
         self._host = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         self._pictures = torch.zeros(shape, dtype=torch.uint8, device=backend.device)
-        through: Through = torch.compile(backend.through, dynamic=False) if backend.compiled else backend.through
+        through: Through = backend.through
+        self._run(through)  # the head keeps its anchors then; making them cannot be compiled nor recorded
+        if backend.compiled:
+            through = torch.compile(through, fullgraph=True, dynamic=False)
         try:
             for _ in range(_WARM_UP):
                 self._run(through)

@@ -1,5 +1,8 @@
 """From scored boxes of a batch to what is published of each picture: non-maximum suppression."""
 
+from itertools import accumulate
+
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import nms
@@ -28,10 +31,10 @@ def suppress(xyxy: Tensor, scores: Tensor, classes: Tensor, picture: Tensor, pic
     """
     xyxy, scores, classes, picture = (part.cpu() for part in (xyxy, scores, classes, picture))
     counts = torch.bincount(picture, minlength=pictures).tolist()
-    parts = (torch.split(part, counts) for part in (xyxy, scores, classes))
-    return [_best(*part) for part in zip(*parts, strict=True)]
-
-
-def _best(xyxy: Tensor, scores: Tensor, classes: Tensor) -> Boxes:
-    kept = nms(xyxy.double(), scores.double(), _NMS_IOU)[:_MAX_BOXES]
-    return Boxes(xyxy[kept].numpy(), scores[kept].numpy(), classes[kept].long().numpy())
+    parts = (torch.split(part, counts) for part in (xyxy.double(), scores.double()))
+    order, starts = [], accumulate(counts, initial=0)
+    for start, corners, own in zip(starts, *parts, strict=False):
+        order.append(nms(corners, own, _NMS_IOU)[:_MAX_BOXES] + start)
+    kept, ends = torch.cat(order), np.cumsum([len(one) for one in order])[:-1]
+    rows = (part[kept].numpy() for part in (xyxy, scores, classes.long()))
+    return [Boxes(*row) for row in zip(*(np.split(part, ends) for part in rows), strict=True)]
