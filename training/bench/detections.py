@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from services.detector.backends.base import Backend
 from services.detector.health import HealthWatch
+from services.detector.memory.keeper import Memories
 from services.detector.stage import DetectorStage
 from shared.clock import NS
 from shared.frames import Frame
@@ -26,7 +28,11 @@ Request = tuple[str, str, int]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = (_ROOT / "training" / "scenes", _ROOT / "training" / "faults", _ROOT / "services" / "detector")
-_BATCH = 3
+PASS = 3
+"""Frames in one forward pass."""
+_COMPOSING = threading.Lock()
+# As by default.
+_MEMORY_EVERY_S = 0.4
 
 
 def code_digest(*more: Path) -> str:
@@ -42,7 +48,7 @@ def code_digest(*more: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Who looks at the scenes: a model, with Wayside's close-ups or at the whole pictures alone."""
+    """Who looks at the scenes: a model, with Wayside's close-ups and memory of the road, or at whole pictures alone."""
 
     backend: Backend
     closer: bool
@@ -51,32 +57,44 @@ class Look:
 def detect_all(
     looks: Sequence[Look], imgsz: int, requests: Sequence[Request], on_scene: Callable[[], None]
 ) -> dict[Request, list[list[Detections]]]:
-    """Boxes of every scene as each of `looks` sees it; one scene per core at a time.
+    """Boxes of every scene as each of `looks` sees it; one scene per core at a time."""
+
+    def one(request: Request) -> tuple[Request, list[list[Detections]]]:
+        found = see_scene(looks, imgsz, request)
+        on_scene()
+        return request, found
+
+    backend = looks[0].backend
+    with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
+        return dict(pool.map(one, requests))
+
+
+def see_scene(looks: Sequence[Look], imgsz: int, request: Request) -> list[list[Detections]]:
+    """Boxes of one scene as each of `looks` sees it.
 
     Kept per model: with another one for Wayside, the baseline's boxes need not be found again.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    code, lock = code_digest(), threading.Lock()
+    code = _code()
+    files = [
+        folder / f"{key_of(code, *seen_by(look.backend), look.closer, imgsz, FPS, request)}.json.gz" for look in looks
+    ]
+    wanting = [index for index, file in enumerate(files) if not file.is_file()]
+    if wanting:
+        found = _detect([looks[index] for index in wanting], composed(request), imgsz)
+        for index, rows in zip(wanting, found, strict=True):
+            _write(files[index], rows)
+    return [_read(file) for file in files]
 
-    def one(request: Request) -> tuple[Request, list[list[Detections]]]:
-        files = [
-            folder / f"{key_of(code, *seen_by(look.backend), look.closer, imgsz, FPS, request)}.json.gz"
-            for look in looks
-        ]
-        wanting = [index for index, file in enumerate(files) if not file.is_file()]
-        if wanting:
-            with lock:  # cut-outs and clips are built once, not by each thread
-                scene = compose(*request)
-            found = _detect([looks[index] for index in wanting], scene, imgsz)
-            for index, rows in zip(wanting, found, strict=True):
-                _write(files[index], rows)
-        on_scene()
-        return request, [_read(file) for file in files]
 
-    backend = looks[0].backend
-    with ThreadPoolExecutor(backend.parallel, "scene", backend.join_parallel) as pool:
-        return dict(pool.map(one, requests))
+def composed(request: Request) -> Scene:
+    """The scene; cut-outs and clips are built once, not by each thread."""
+    with _COMPOSING:
+        return compose(*request)
+
+
+_code = cache(code_digest)
 
 
 def seen_by(backend: Backend) -> tuple[str, str, str]:
@@ -109,16 +127,23 @@ def scene_frames(scene: Scene) -> Iterator[Frame]:
 
 def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detections]]:
     cameras = scene.place.site(scene.id, FPS).cameras
-    stages = [DetectorStage(look.backend, imgsz=imgsz, cameras=cameras) for look in looks]
+    stages = [
+        DetectorStage(
+            look.backend, imgsz=imgsz, cameras=cameras, memory_every_s=_MEMORY_EVERY_S if look.closer else 0.0
+        )
+        for look in looks
+    ]
+    memories = [Memories() for _ in looks]
     found: list[list[Detections]] = [[] for _ in looks]
     watch = HealthWatch(cameras)
     for group in _groups(scene_frames(scene)):
         decoded = [stages[0].decode(frame) for frame in group]
         refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
         health = [watch.see(item) for item in decoded]
-        for look, stage, own in zip(looks, stages, found, strict=True):
+        for look, stage, memory, own in zip(looks, stages, memories, found, strict=True):
             seen = stage.infer(decoded) if look.closer else stage.see(decoded)
-            own += [stage.describe(*row) for row in zip(decoded, refs, seen, health, strict=True)]
+            roads = [memory.see(item, one, stage) for item, one in zip(decoded, seen, strict=True)]
+            own += [stage.describe(*row) for row in zip(decoded, refs, seen, health, roads, strict=True)]
     for stage in stages:
         stage.close()
     return found
@@ -129,7 +154,7 @@ def _groups(items: Iterator[Frame]) -> Iterator[list[Frame]]:
     group: list[Frame] = []
     for item in items:
         group.append(item)
-        if len(group) == _BATCH:
+        if len(group) == PASS:
             yield group
             group = []
     if group:

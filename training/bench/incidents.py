@@ -6,8 +6,11 @@ Tuning uses dev only. Frames are rendered, encoded and detected once and their b
 """
 
 import argparse
+import multiprocessing
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.console import Console
@@ -16,19 +19,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.alerts.lifecycle import AlertBook
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.load import EXPORTED, Wanted, load
+from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
 from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
 from shared.messages import Alert, Detections
 from shared.settings import load_settings
 from training.bench import baseline
-from training.bench.detections import Look, Request, detect_all
+from training.bench.detections import PASS, Look, Request, composed, see_scene
 from training.bench.incident_tables import BASELINE_MODEL, Judged, details, report, write_docs
 from training.bench.places import handle, how_seen, placed
-from training.evaluate import evaluate_all, fold
+from training.evaluate import FoundAlert, evaluate_all, fold
 from training.scenes.scene import FPS, INCIDENTS, KINDS, NEGATIVES, Scene
-from training.scenes.staged import compose
 from training.truth import TrueIncident, Truth
+
+Alerts = tuple[Sequence[FoundAlert], Truth]
+"""Of one scene, with its truth."""
 
 # Scenes per kind of the full test split: 24 of 36 s per incident type, 2.2 hours without incident.
 _SCENES = dict.fromkeys(INCIDENTS, 24) | dict.fromkeys(NEGATIVES, 10) | {"traffic": 20, "clip": 60, "overhead-stop": 14}
@@ -94,41 +100,108 @@ def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequ
     return placed(scene, states)
 
 
-def run(
-    split: str, model: str, imgsz: int, limit: int | None, kinds: Sequence[str] = (), technology: str = "torch"
-) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
-    """Render, detect and judge; each scene's place by its id; how the detector saw what was staged.
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Who is compared: Wayside's model, what runs it, and the size of the input. The baseline's model stays.
 
-    `technology` runs Wayside's model; the baseline's always runs in torch.
+    Attributes:
+        technology: of Wayside's model; the baseline's always runs in torch.
+        threads: of the CPU per process; None for all cores.
     """
-    backend, plain = load(technology, Wanted(find_weights(model))), load("torch", Wanted(find_weights(BASELINE_MODEL)))
-    requests = requests_of(split, limit, kinds)
+
+    model: str
+    imgsz: int
+    technology: str = "torch"
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One scene, judged.
+
+    Attributes:
+        ours, theirs: alerts and truth.
+        seen: how the detector saw each staged thing, by its handle.
+    """
+
+    scene: str
+    place: str
+    ours: Alerts
+    theirs: Alerts
+    seen: dict[str, str]
+
+
+class Bench:
+    """Both contestants, loaded."""
+
+    def __init__(self, contest: Contest) -> None:
+        self.backend, plain = (
+            load(technology, Wanted(find_weights(model), threads=contest.threads, layers=LAYERS, batch=PASS))
+            for technology, model in ((contest.technology, contest.model), ("torch", BASELINE_MODEL))
+        )
+        self._labels, self._imgsz = plain.labels, contest.imgsz
+        self._looks = [Look(self.backend, True), Look(plain, False)]
+
+    def judge(self, request: Request) -> Outcome:
+        """Render, detect and judge one scene."""
+        by_wayside, by_baseline = see_scene(self._looks, self._imgsz, request)
+        scene = composed(request)
+        truth = truth_of(scene)
+        seen = {handle(index, item): how_seen(scene, index, by_wayside) for index, item in enumerate(scene.truth)}
+        # The baseline knows no congestion; that truth is Wayside's alone.
+        ours = fold(wayside_alerts(scene, by_wayside)), truth
+        theirs = fold(baseline_alerts(scene, by_baseline, self._labels)), truth
+        return Outcome(scene.id, scene.place.name, ours, theirs, seen)
+
+
+def run(
+    contest: Contest, requests: Sequence[Request], processes: int = 1
+) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
+    """Judge all scenes; each scene's place by its id; how the detector saw what was staged.
+
+    With one process its threads share the models; with more each has its own.
+    """
     console = Console(stderr=True)
     with Progress(
         TextColumn("scenes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
         disable=not console.is_terminal,
     ) as progress:  # fmt: skip
-        task, done = progress.add_task("scenes", total=len(requests)), 0
-
-        def on_scene() -> None:
-            nonlocal done
-            done += 1
+        task, outcomes = progress.add_task("scenes", total=len(requests)), []
+        for outcome in _outcomes(contest, requests, processes):
+            outcomes.append(outcome)
             progress.advance(task)
-            if not console.is_terminal and done % 20 == 0:
-                console.print(f"{done} of {len(requests)} scenes", highlight=False)
-
-        found = detect_all([Look(backend, True), Look(plain, False)], imgsz, requests, on_scene)
-    ours, theirs, places, seen = [], [], {}, {}
-    for request, (by_wayside, by_baseline) in found.items():
-        scene = compose(*request)
-        truth = truth_of(scene)
-        places[scene.id] = scene.place.name
-        for index, item in enumerate(scene.truth):
-            seen[scene.id, handle(index, item)] = how_seen(scene, index, by_wayside)
-        ours.append((fold(wayside_alerts(scene, by_wayside)), truth))
-        # The baseline knows no congestion; that truth is Wayside's alone.
-        theirs.append((fold(baseline_alerts(scene, by_baseline, plain.labels)), truth))
+            if not console.is_terminal and len(outcomes) % 20 == 0:
+                console.print(f"{len(outcomes)} of {len(requests)} scenes", highlight=False)
+    places = {outcome.scene: outcome.place for outcome in outcomes}
+    seen = {(outcome.scene, thing): how for outcome in outcomes for thing, how in outcome.seen.items()}
+    ours, theirs = [outcome.ours for outcome in outcomes], [outcome.theirs for outcome in outcomes]
     return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
+
+
+def _outcomes(contest: Contest, requests: Sequence[Request], processes: int) -> Iterator[Outcome]:
+    """In the order of the requests."""
+    if processes == 1:
+        bench = Bench(contest)
+        with ThreadPoolExecutor(bench.backend.parallel, "scene", bench.backend.join_parallel) as threads:
+            yield from threads.map(bench.judge, requests)
+        return
+    own = replace(contest, threads=1)
+    context = multiprocessing.get_context("spawn")  # CUDA and OpenMP do not outlive a fork
+    with ProcessPoolExecutor(processes, context, _begin, (own,)) as pool:
+        yield from pool.map(_judge, requests)
+
+
+_bench: Bench
+
+
+def _begin(contest: Contest) -> None:
+    global _bench
+    _bench = Bench(contest)
+    _bench.backend.join_parallel()
+
+
+def _judge(request: Request) -> Outcome:
+    return _bench.judge(request)
 
 
 def main() -> int:
@@ -140,11 +213,12 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
     parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs Wayside's model")
+    parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
-    judged, places, seen = run(
-        arguments.split, arguments.model, arguments.imgsz, arguments.limit, arguments.kinds, arguments.backend
-    )
+    contest = Contest(arguments.model, arguments.imgsz, arguments.backend)
+    requests = requests_of(arguments.split, arguments.limit, arguments.kinds)
+    judged, places, seen = run(contest, requests, arguments.processes)
     text = report(judged, places, arguments.split, arguments.model, arguments.imgsz)
     print(text)
     if arguments.details:
