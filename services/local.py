@@ -3,10 +3,10 @@
 The stages are those of the services, and every frame passes through the same JPEG, so the alerts are those
 that the streaming services give on the same clip.
 
-    reader thread per source: video → chosen frames → JPEG → decoded at the model's scale
+    reader thread per source: video → chosen frames → JPEG
     main thread:              merged by capture time → batches, handed out and collected in order
-    one thread per core:      forward pass
-    writer thread:            boxes → tracks → incidents → alerts → files
+    one thread per core:      decoded at the model's scale → forward pass → boxes
+    writer thread:            boxes → detections → tracks → incidents → alerts → files
 """
 
 import heapq
@@ -19,21 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.analyzer.stage import CameraAnalyzer
-from services.detector.found import Found
 from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
-from services.detector.stage import Decoded, DetectorStage
+from services.detector.stage import Decoded, DetectorStage, Look, Outcome
 from services.inspecting import RunInspections
 from services.outputs import RunOutputs
 from services.producer import read_once
 from shared import topics
 from shared.exceptions import InputError, PoisonMessageError
+from shared.frames import Frame
 from shared.inspection import InspectionRequest
 from shared.messages import FrameRef
 from shared.site import Camera, Site
 from shared.telemetry.logs import logger
 
-# Decoded frames that wait per source: two batches, so that the model never waits for the reader.
+# Frames that wait per source: two batches, so that the model never waits for the reader.
 _READ_AHEAD = 16
 # Batches handed out per core: one in work, two that wait, so that no core waits for the oldest to be collected.
 _IN_FLIGHT = 3
@@ -51,6 +51,11 @@ class RunReport:
     skipped: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     alerts_opened: int = 0
+
+    def skip(self, frame: Frame, reason: PoisonMessageError) -> None:
+        """Count a picture that cannot be decoded."""
+        self.skipped[frame.camera] = self.skipped.get(frame.camera, 0) + 1
+        logger("run").warning("frame skipped", camera=frame.camera, seq=frame.seq, reason=str(reason))
 
 
 def run_pipeline(
@@ -81,10 +86,14 @@ def run_pipeline(
     analyzers = {camera.id: CameraAnalyzer(site, camera) for camera in cameras}
     inspections = RunInspections(site, run, inspect, outputs)
     health, memories = HealthWatch(cameras), Memories()
-    readers = [_Reader(camera, stage, report, start_ns, run) for camera in cameras]
+    readers = [_Reader(camera, report, start_ns, run) for camera in cameras]
 
-    def finish(items: Sequence[Decoded], found: Sequence[Found]) -> None:
-        for item, one in zip(items, found, strict=True):
+    def finish(outcomes: Sequence[Outcome], frames: Sequence[Frame]) -> None:
+        for outcome, frame in zip(outcomes, frames, strict=True):
+            if isinstance(outcome, PoisonMessageError):
+                report.skip(frame, outcome)
+                continue
+            item, one = outcome
             detections = stage.describe(item, _address(item), one, health.see(item), memories.see(item, one, stage))
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
@@ -94,23 +103,20 @@ def run_pipeline(
             report.frames[item.frame.camera] = report.frames.get(item.frame.camera, 0) + 1
             on_frame(item.frame.camera)
 
-    merged = heapq.merge(*readers, key=lambda item: item.frame.captured_at)
+    merged = heapq.merge(*readers, key=lambda frame: frame.captured_at)
     try:
-        with (
-            ThreadPoolExecutor(stage.backend.parallel, "infer", stage.backend.join_parallel) as workers,
-            ThreadPoolExecutor(1, "writer") as writer,
-        ):
-            running: deque[tuple[list[Decoded], Future[list[Found]]]] = deque()
+        with ThreadPoolExecutor(1, "writer") as writer:
+            running: deque[tuple[list[Frame], Future[Look]]] = deque()
             written: list[Future[None]] = []
 
             def collect() -> None:
-                items, found = running.popleft()
-                written.append(writer.submit(finish, items, found.result()))
+                frames, look = running.popleft()
+                written.append(writer.submit(finish, look.result().outcomes, frames))
                 if len(written) > _WRITE_BEHIND:
                     written.pop(0).result()  # an error there ends the run here
 
-            for items in _batches(merged, batch):
-                running.append((items, workers.submit(stage.infer, items)))
+            for frames in _batches(merged, batch):
+                running.append((frames, stage.start(frames)))
                 if len(running) > _IN_FLIGHT * stage.backend.parallel:
                     collect()
             while running:
@@ -132,10 +138,10 @@ def _address(item: Decoded) -> FrameRef:
     )
 
 
-def _batches(items: Iterable[Decoded], size: int) -> Iterator[list[Decoded]]:
-    batch: list[Decoded] = []
-    for item in items:
-        batch.append(item)
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
         if len(batch) == size:
             yield batch
             batch = []
@@ -144,12 +150,12 @@ def _batches(items: Iterable[Decoded], size: int) -> Iterator[list[Decoded]]:
 
 
 class _Reader:
-    """Reads one source ahead on its own thread; iterates over its decoded frames in order."""
+    """Reads one source ahead on its own thread; iterates over its frames in order."""
 
-    def __init__(self, camera: Camera, stage: DetectorStage, report: RunReport, start_ns: int, run: str | None) -> None:
-        self._camera, self._stage, self._report = camera, stage, report
+    def __init__(self, camera: Camera, report: RunReport, start_ns: int, run: str | None) -> None:
+        self._camera, self._report = camera, report
         self._start_ns, self._run = start_ns, run
-        self._queue: queue.Queue[Decoded | BaseException | None] = queue.Queue(_READ_AHEAD)
+        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(_READ_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name=f"read-{camera.id}", daemon=True)
         self._thread.start()
@@ -157,13 +163,7 @@ class _Reader:
     def _read(self) -> None:
         try:
             for frame in read_once(self._camera, start_ns=self._start_ns, run=self._run):
-                try:
-                    decoded = self._stage.decode(frame)
-                except PoisonMessageError as error:
-                    self._report.skipped[self._camera.id] = self._report.skipped.get(self._camera.id, 0) + 1
-                    logger("run").warning("frame skipped", camera=self._camera.id, seq=frame.seq, reason=str(error))
-                    continue
-                if not self._put(decoded):
+                if not self._put(frame):
                     return
             self._put(None)
         except InputError as error:
@@ -174,7 +174,7 @@ class _Reader:
             self._put(error)  # a bug: it belongs on the main thread, not into a silent end of the clip
             raise
 
-    def _put(self, item: Decoded | BaseException | None) -> bool:
+    def _put(self, item: Frame | BaseException | None) -> bool:
         while not self._stop.is_set():
             try:
                 self._queue.put(item, timeout=0.2)
@@ -183,7 +183,7 @@ class _Reader:
             return True
         return False
 
-    def __iter__(self) -> Iterator[Decoded]:
+    def __iter__(self) -> Iterator[Frame]:
         while (item := self._queue.get()) is not None:
             if isinstance(item, BaseException):
                 raise item

@@ -41,22 +41,23 @@ class Feed:
         self._waiting = Waiting(settings.max_age_s, settings.max_wait_s)
         self._offsets = Offsets()
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._woken = False
         self._error: BaseException | None = None
         self._asked_at = time.monotonic()
         self._consumer = bus.consumer([topics.FRAMES], group=topics.DETECTOR_GROUP, on_revoked=self._revoked)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
-    def take(self, timeout_s: float = 0.5) -> list[Arrival]:
-        """The next batch; empty after `timeout_s` without a frame.
+    def take(self, timeout_s: float = 0.5, size: int | None = None) -> list[Arrival]:
+        """The next batch, of `size` frames at most (None: as the settings say); empty after `timeout_s` without a
+        frame, or when `wake` was called.
 
         A batch that could grow waits until its oldest frame has been here for the settings' `batch_wait_ms`.
 
         Raises:
             BusError: reading or committing failed.
         """
-        give_up = time.monotonic() + timeout_s
+        give_up, size = time.monotonic() + timeout_s, size or self._size
         with self._changed:
             while True:
                 if self._error is not None:
@@ -64,13 +65,23 @@ class Feed:
                 now = self._asked_at = time.monotonic()
                 since = self._waiting.since()
                 until = give_up if since is None else since + self._fill_s
-                if now >= until or (since is not None and self._waiting.fills(self._size, now)):
+                if now >= until or (since is not None and self._waiting.fills(size, now)):
+                    batch = self._waiting.take(size, now, time.time_ns())
+                    break
+                if self._woken:
+                    batch = []
                     break
                 self._changed.wait(until - now)
-            batch = self._waiting.take(self._size, now, time.time_ns())
+            self._woken = False
             self._account()
             self._changed.notify_all()
             return batch
+
+    def wake(self) -> None:
+        """End the wait of `take`, from any thread: there is something else to do."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def done(self, batch: Iterable[Arrival]) -> None:
         """These have been published and need not come again."""

@@ -1,5 +1,6 @@
 """From a picture to the model's input: resized, padded; and boxes back again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.backends.base import Boxes, Inner
-from shared.jpeg import Picture
+from shared.jpeg import Picture, decode_jpeg
 
 # The grey that YOLO was trained with around pictures.
 _PAD = 114
@@ -70,12 +71,35 @@ class Letterbox:
                 (self.inner_width, self.inner_height),
                 interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
             )
+        self._inside(out)[:] = picture
+        self._pad(out)
+
+    def decode(self, jpeg: bytes, out: NDArray[np.uint8]) -> None:
+        """Decode a JPEG into an input; straight to its place where it comes in the right size.
+
+        Args:
+            out: (height, width, 3) uint8; fully overwritten.
+
+        Raises:
+            PoisonMessageError: truncated or corrupt, or too large.
+        """
+        inside = self._inside(out)
+        picture = decode_jpeg(jpeg, min_width=self.inner_width, min_height=self.inner_height, out=inside)
+        if picture is inside:
+            self._pad(out)
+        else:
+            self.place(picture, out)
+
+    def _inside(self, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture's part of an input."""
+        return out[self.top : self.top + self.inner_height, self.left : self.left + self.inner_width]
+
+    def _pad(self, out: NDArray[np.uint8]) -> None:
         bottom, right = self.top + self.inner_height, self.left + self.inner_width
         out[: self.top] = _PAD
         out[bottom:] = _PAD
         out[self.top : bottom, : self.left] = _PAD
         out[self.top : bottom, right:] = _PAD
-        out[self.top : bottom, self.left : right] = picture
 
     def normalise(self, boxes: Boxes) -> NDArray[np.float64]:
         """Boxes in pixels of the input to 0..1 of the picture, clipped to it: (K, 4)."""
@@ -83,3 +107,20 @@ class Letterbox:
         xyxy[:, 0::2] = (xyxy[:, 0::2] - self.left) / self.inner_width
         xyxy[:, 1::2] = (xyxy[:, 1::2] - self.top) / self.inner_height
         return xyxy.clip(0.0, 1.0)
+
+
+def joined(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """(N, H, W, 3) of N pictures of one shape: no copy where they lie one after the other in one array."""
+    first, whole = pictures[0], pictures[0].base
+    if isinstance(whole, np.ndarray) and whole.shape[1:] == first.shape:
+        places = [_place(picture, whole) for picture in pictures]
+        if places == list(range(places[0], places[0] + len(places))):
+            return whole[places[0] : places[0] + len(places)]
+    return np.stack(pictures)
+
+
+def _place(picture: NDArray[np.uint8], whole: NDArray[np.uint8]) -> int:
+    """Which row of `whole` a picture is; -1 when it is none."""
+    if picture.base is not whole:
+        return -1
+    return (picture.ctypes.data - whole.ctypes.data) // whole.strides[0]

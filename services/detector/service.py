@@ -28,7 +28,8 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
 
     Order of a batch: publish → flush → Redis → commit. A crash in between repeats the batch elsewhere; the
     detections are the same and the analyzer drops repeats. The feed reads ahead, commits, and sheds what comes faster
-    than it can be seen. Another model begins between two batches, and the shadow looks at a batch after it is done.
+    than it can be seen. Several batches are in work at a time; another model begins when none is, and the shadow looks
+    at a batch after it is done.
     """
     health = Health(SERVICE)
     heartbeat = Heartbeat(health, store, settings)
@@ -51,15 +52,16 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     next_lag = next_word = 0.0
     try:
         while not stop.is_set():
-            batch = feed.take()
-            if (fresh := watch.take()) is not None:
-                worker.swap(fresh)
-            if batch:
-                done = worker.process(batch)
-                feed.done(batch)
+            if worker.room and (batch := feed.take(size=worker.batch)):
+                worker.begin(batch, feed.wake)
+            fresh = watch.take()
+            while (done := worker.finish(wait=fresh is not None or not worker.room)) is not None:
+                feed.done(done.batch)
                 watch.recent = done.frames or watch.recent
                 if shadow:
                     shadow.look(done)
+            if fresh is not None:
+                worker.swap(fresh)
             if time.monotonic() >= next_word:
                 for record in confirmations.poll(16, timeout_s=0):
                     worker.confirm(record)

@@ -1,9 +1,11 @@
 """The detector as a plain object: frames in, detections out. No bus, no store."""
 
-import itertools
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from services.detector.backends.base import Backend, Inner
 from services.detector.closeups import Region, plan
 from services.detector.found import Found, in_region, merge
-from services.detector.letterbox import Letterbox
+from services.detector.letterbox import Letterbox, joined
 from services.detector.memory.cells import Cells, cells_of
 from services.detector.memory.descriptors import LAYERS, describe_patches
 from shared.condition import PictureHealth
@@ -56,8 +58,23 @@ class Decoded:
         return seq // every != before // every
 
 
+Outcome = tuple[Decoded, Found] | PoisonMessageError
+"""What became of a frame: it was seen, or could not be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What became of some frames, in their order, and the seconds that the model took for them."""
+
+    outcomes: list[Outcome]
+    seconds: float
+
+
 class DetectorStage:
     """Decodes frames, runs the model once per input shape and turns boxes into detections.
+
+    On a CPU each core takes a few frames from their JPEGs to their boxes and never waits for another; a GPU takes
+    batches that several threads decode.
 
     Attributes:
         remembers: whether roads are described for the memory of how they look empty.
@@ -85,12 +102,33 @@ class DetectorStage:
         self.remembers = memory_every_s > 0
         self._regions: dict[tuple[str, int, int], list[Region]] = {}
         self._cells: dict[tuple[str, Letterbox], Cells | None] = {}
-        self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        # Threads are made when they are needed: on a CPU the cores that look decode as well.
+        self._decoders = ThreadPoolExecutor(decode_threads, "decode")
+        # On a GPU one batch is decoded while another has the model to itself.
+        self._on_cpu = backend.device_name == "cpu"
+        lookers = backend.parallel if self._on_cpu else 2
+        self._lookers = ThreadPoolExecutor(lookers, "infer", backend.join_parallel)
+        self._turn: AbstractContextManager[object] = nullcontext() if self._on_cpu else threading.Lock()
 
-    def decode(self, frame: Frame, last: int | None = None) -> Decoded:
+    def start(self, frames: Sequence[Frame], last: Sequence[int | None] | None = None) -> Future[Look]:
+        """`look` at frames beside what the other cores do; `close` drops what has not begun."""
+        return self._lookers.submit(self.look, frames, last)
+
+    def look(self, frames: Sequence[Frame], last: Sequence[int | None] | None = None) -> Look:
+        """From JPEGs to what is on them, on the calling thread; see `decode` for `last`."""
+        decoded = self.decode_all(frames, last)
+        with self._turn:
+            start = time.perf_counter()
+            found = iter(self.infer([item for item in decoded if isinstance(item, Decoded)]))
+            seconds = time.perf_counter() - start
+        return Look([(item, next(found)) if isinstance(item, Decoded) else item for item in decoded], seconds)
+
+    def decode(self, frame: Frame, last: int | None = None, out: NDArray[np.uint8] | None = None) -> Decoded:
         """Decode one frame at the model's scale, or whole where there are close-ups.
 
-        `last` is the number of the camera's frame before it; None: the one before it was seen as well.
+        Args:
+            last: number of the camera's frame before it; None: the one before it was seen as well.
+            out: the picture's place, where it has the shape of its input.
 
         Raises:
             PoisonMessageError: no JPEG, truncated, corrupt or too large.
@@ -98,13 +136,17 @@ class DetectorStage:
         width, height = jpeg_size(frame.jpeg)
         letterbox = Letterbox.fit(width, height, self._imgsz, self.backend.stride)
         regions = self.regions(frame.camera, width, height)
-        least = (width, height) if regions else (letterbox.inner_width, letterbox.inner_height)
-        picture = decode_jpeg(frame.jpeg, min_width=least[0], min_height=least[1])
-        inputs = np.empty((1 + len(regions), *letterbox.shape, 3), np.uint8)
-        letterbox.place(picture, inputs[0])
-        for region, closer in zip(regions, inputs[1:], strict=True):
-            region.cut(picture, closer)
-        return Decoded(frame, letterbox, inputs[0], list(zip(regions, inputs[1:], strict=True)), width, height, last)
+        if out is None or out.shape[:2] != letterbox.shape:
+            out = np.empty((*letterbox.shape, 3), np.uint8)
+        if not regions:
+            letterbox.decode(frame.jpeg, out)
+            return Decoded(frame, letterbox, out, [], width, height, last)
+        picture = decode_jpeg(frame.jpeg)
+        letterbox.place(picture, out)
+        closer = np.empty((len(regions), *out.shape), np.uint8)
+        for region, place in zip(regions, closer, strict=True):
+            region.cut(picture, place)
+        return Decoded(frame, letterbox, out, list(zip(regions, closer, strict=True)), width, height, last)
 
     def regions(self, camera_id: str, width: int, height: int) -> list[Region]:
         """The close-ups of a camera's pictures of this size."""
@@ -118,12 +160,23 @@ class DetectorStage:
     def decode_all(
         self, frames: Sequence[Frame], last: Sequence[int | None] | None = None
     ) -> list[Decoded | PoisonMessageError]:
-        """Decode several frames on the stage's threads; a frame's error stands in its place."""
-        return list(self._pool.map(self._decode_or_error, frames, last or itertools.repeat(None)))
+        """Decode several frames, side by side in memory where it can be; a frame's error stands in its place."""
+        each = map if self._on_cpu else self._decoders.map
+        return list(each(self._decode_or_error, frames, last or [None] * len(frames), self._places(frames)))
 
-    def _decode_or_error(self, frame: Frame, last: int | None) -> Decoded | PoisonMessageError:
+    def _places(self, frames: Sequence[Frame]) -> Sequence[NDArray[np.uint8] | None]:
+        """One array for the inputs of all, if they are as the first's; which are not get their own."""
         try:
-            return self.decode(frame, last)
+            shape = Letterbox.fit(*jpeg_size(frames[0].jpeg), self._imgsz, self.backend.stride).shape
+        except (IndexError, PoisonMessageError):
+            return [None] * len(frames)
+        return list(np.empty((len(frames), *shape, 3), np.uint8))
+
+    def _decode_or_error(
+        self, frame: Frame, last: int | None, out: NDArray[np.uint8] | None = None
+    ) -> Decoded | PoisonMessageError:
+        try:
+            return self.decode(frame, last, out)
         except PoisonMessageError as error:
             return error
 
@@ -137,7 +190,7 @@ class DetectorStage:
         for indices in _by_shape(decoded, range(len(decoded))):
             patches = [self._patches(decoded[index]) for index in indices]
             output = self.backend.forward(
-                np.stack([decoded[index].picture for index in indices]),
+                joined([decoded[index].picture for index in indices]),
                 features=LAYERS if any(cells is not None for cells in patches) else (),
                 inner=[self._inner(decoded[index]) for index in indices],
             )
@@ -170,7 +223,7 @@ class DetectorStage:
         for level in range(max((len(item.closeups) for item in decoded), default=0)):
             having = [index for index, item in enumerate(decoded) if len(item.closeups) > level]
             for indices in _by_shape(decoded, having):
-                output = self.backend.forward(np.stack([decoded[index].closeups[level][1] for index in indices]))
+                output = self.backend.forward(joined([decoded[index].closeups[level][1] for index in indices]))
                 for index, boxes in zip(indices, output.boxes, strict=True):
                     item = decoded[index]
                     closer = in_region(boxes, item.closeups[level][0], item.letterbox.shape, item.width, item.height)
@@ -213,8 +266,9 @@ class DetectorStage:
         return [self.describe(*row) for row in zip(decoded, refs, found, strict=True)]
 
     def close(self) -> None:
-        """Stop the decoding threads."""
-        self._pool.shutdown()
+        """Stop the threads."""
+        self._decoders.shutdown()
+        self._lookers.shutdown(cancel_futures=True)
 
 
 def _by_shape(decoded: Sequence[Decoded], indices: Iterable[int]) -> list[list[int]]:

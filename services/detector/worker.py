@@ -1,14 +1,17 @@
-"""One batch through the stage: what the detector's loop does between poll and commit."""
+"""Batches through the stage: what the detector's loop does between poll and commit."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from services.detector import SERVICE
+from services.detector.found import Found
 from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
 from services.detector.source import release
-from services.detector.stage import Decoded, DetectorStage
+from services.detector.stage import Decoded, DetectorStage, Look
 from services.detector.waiting import Arrival
 from services.detector.watch import tell_versions
 from shared import topics
@@ -24,14 +27,20 @@ from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
 
+# Of one core. PyTorch takes a sixth less for each of two pictures than for one alone, and hardly less for more; others
+# take the same. Larger batches come later.
+CPU_BATCH = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A batch that production has finished: decoded frames, what was published, and the seconds that the model took."""
+    """A batch that production has finished: decoded frames, what was published, the seconds that the model took, its
+    messages."""
 
     decoded: Sequence[Decoded] = ()
     detections: Sequence[Detections] = ()
     seconds: float = 0.0
+    batch: Sequence[Arrival] = ()
 
     @property
     def frames(self) -> list[Frame]:
@@ -39,11 +48,23 @@ class Done:
         return [item.frame for item in self.decoded]
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A batch that is being looked at: its messages, those of them that hold a frame, and what comes of these."""
+
+    batch: Sequence[Arrival]
+    records: Sequence[Record]
+    seen: Future[Look]
+
+
 class Worker:
     """Frames → detections and Redis, with one model per batch.
 
+    Batches are looked at side by side, one per core and one that waits, and finished in the order in which they began:
+    a camera's frames stay in order, and no core waits while results are published.
+
     Attributes:
-        stage: decodes and infers; `swap` replaces it between two batches.
+        stage: decodes and infers; `swap` replaces it when nothing is in work.
     """
 
     def __init__(
@@ -55,6 +76,7 @@ class Worker:
         self._memories = Memories(store)
         self._store_down = False
         self._last: dict[str, int] = {}
+        self._begun: deque[_Begun] = deque()
         tell_versions("production", None, stage)
 
     @property
@@ -86,21 +108,42 @@ class Worker:
             return
         self._memories.confirm(said.camera, said.run, said.lane)
 
-    def process(self, batch: Sequence[Arrival]) -> Done:
-        """Decode, infer, publish and put into Redis."""
-        frames = self._accept(batch)
-        decoded: list[Decoded] = []
-        records: list[Record] = []
-        results = self.stage.decode_all([frame for _, frame, _ in frames], [last for *_, last in frames])
-        for (record, *_), outcome in zip(frames, results, strict=True):
+    @property
+    def batch(self) -> int:
+        """Frames that are looked at together at most."""
+        several = self.stage.backend.parallel > 1
+        return min(self._settings.batch, CPU_BATCH) if several else self._settings.batch
+
+    @property
+    def room(self) -> bool:
+        """Whether another batch may begin: more would only wait, and grow old."""
+        return len(self._begun) <= self.stage.backend.parallel
+
+    def begin(self, batch: Sequence[Arrival], ready: Callable[[], None] = lambda: None) -> None:
+        """Have a batch looked at by the next free core; `ready` is called, on another thread, once it has been."""
+        accepted = self._accept(batch)
+        frames, last = [frame for _, frame, _ in accepted], [last for *_, last in accepted]
+        seen = self.stage.start(frames, last)
+        seen.add_done_callback(lambda _: ready())
+        self._begun.append(_Begun(batch, [record for record, *_ in accepted], seen))
+
+    def finish(self, *, wait: bool) -> Done | None:
+        """Publish the oldest batch in work and put it into Redis.
+
+        Args:
+            wait: for it; else the answer is None where it is not ready.
+        """
+        if not self._begun or not (wait or self._begun[0].seen.done()):
+            return None
+        begun = self._begun.popleft()
+        look = begun.seen.result()
+        seen: list[tuple[Record, Decoded, Found]] = []
+        for record, outcome in zip(begun.records, look.outcomes, strict=True):
             if isinstance(outcome, PoisonMessageError):
                 bury(self._producer, SERVICE, record, outcome)
             else:
-                decoded.append(outcome)
-                records.append(record)
-        start = time.perf_counter()
-        detections = self._infer(decoded, records) if decoded else []
-        seconds = time.perf_counter() - start
+                seen.append((record, *outcome))
+        detections = self._tell(seen, look.seconds) if seen else []
         for result in detections:
             self._producer.send(
                 topics.DETECTIONS,
@@ -111,7 +154,7 @@ class Worker:
         self._producer.flush()
         self._account(detections)
         self._put_latest(detections)
-        return Done(decoded, detections, seconds)
+        return Done([item for _, item, _ in seen], detections, look.seconds, begun.batch)
 
     def _accept(self, batch: Sequence[Arrival]) -> list[tuple[Record, Frame, int | None]]:
         """The frames, each with the number of the live camera's frame before it, where there was one."""
@@ -129,15 +172,16 @@ class Worker:
             accepted.append((arrival.record, frame, last))
         return accepted
 
-    def _infer(self, decoded: Sequence[Decoded], records: Sequence[Record]) -> list[Detections]:
-        refs = [frame_ref(record, item.frame.captured_at) for record, item in zip(records, decoded, strict=True)]
-        metrics.BATCH_SIZE.observe(len(decoded))
-        with metrics.INFERENCE_SECONDS.time():
-            found = self.stage.infer(decoded)
-            return [
-                self.stage.describe(item, ref, one, self._health.see(item), self._memories.see(item, one, self.stage))
-                for item, ref, one in zip(decoded, refs, found, strict=True)
-            ]
+    def _tell(self, seen: Sequence[tuple[Record, Decoded, Found]], seconds: float) -> list[Detections]:
+        metrics.BATCH_SIZE.observe(len(seen))
+        metrics.INFERENCE_SECONDS.observe(seconds)
+        return [
+            self.stage.describe(
+                item, frame_ref(record, item.frame.captured_at), found, self._health.see(item),
+                self._memories.see(item, found, self.stage),
+            )
+            for record, item, found in seen
+        ]  # fmt: skip
 
     def _account(self, detections: Sequence[Detections]) -> None:
         now = time.time_ns()

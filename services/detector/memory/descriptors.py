@@ -50,6 +50,8 @@ def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells)
 
 def _part(features: Tensor, mask: Tensor, weight: Tensor, index: Tensor, shape: tuple[int, int]) -> Tensor:
     """(K, C) of unit length: of the patches on the road alone, so that trees and sky beside it do not count."""
+    # As in PyTorch: graphs put out their channels first, and both steps then take 4 times as long.
+    features = features.contiguous(memory_format=torch.channels_last)
     if features.shape[2:] != mask.shape[2:]:
         features = functional.interpolate(features, size=shape, mode="bilinear", align_corners=False)
     pooled = functional.avg_pool2d(features * mask, 3, 1, 1).flatten(2)[0][:, index] / weight
