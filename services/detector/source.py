@@ -9,6 +9,7 @@ from services.detector.backends.load import Wanted
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.find import Registered, find_heads, head_names
 from services.detector.memory.descriptors import LAYERS
+from services.detector.process import tune_process
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights, version_of
 from shared.exceptions import ModelError
@@ -63,6 +64,7 @@ class Source:
             ModelError: weights or a head cannot be found, fetched or loaded.
             ConfigError: a head that was named does not fit the weights, or the device or the backend is not there.
         """
+        tune_process()
         settings = self._settings
         registered = {name: self._fetch(name, version) for name, version in versions.items()}
         at = registered.get(self._model)

@@ -24,6 +24,7 @@ from rich.table import Table
 from services.detector.backends.base import Backend
 from services.detector.backends.load import Wanted, load
 from services.detector.memory.descriptors import LAYERS
+from services.detector.process import tune_process
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.waiting import Arrival
 from services.detector.weights import find_weights
@@ -93,6 +94,7 @@ def measure(name: str, rounds: int, count: int) -> list[Table]:
         InputError: the highway clip is not there.
     """
     settings = load_settings()
+    tune_process()
     backend = load(name, Wanted(find_weights(settings.model, settings.models), device="cpu", layers=LAYERS))
     _, whole = highway()
     cameras = [whole.model_copy(update={"id": f"c{n}", "fps": _RATE, "closeups": 0}) for n in range(_CAMERAS)]
