@@ -1,18 +1,15 @@
 """The detector as a plain object: frames in, detections out. No bus, no store."""
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.detector.backends.base import Backend, Inner
-from services.detector.closeups import Region, plan
+from services.detector.decoding import Decoded, Decoder
 from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox, joined
 from services.detector.memory.cells import Cells, cells_of
@@ -20,43 +17,11 @@ from services.detector.memory.descriptors import LAYERS, describe_patches
 from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
-from shared.jpeg import decode_jpeg, jpeg_size
 from shared.messages import DetectedObject, Detections, FrameRef
 from shared.site import Camera
 from shared.surface import Surface
 
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A frame ready for the model.
-
-    Attributes:
-        picture: (H, W, 3) uint8 RGB, letterboxed.
-        closeups: parts of the picture, each in an input of the same shape.
-        width: pixels of the JPEG itself, which is what the boxes refer to.
-        height: likewise.
-        last: number of the camera's frame that was seen before this one, where others between them may have been shed.
-    """
-
-    frame: Frame
-    letterbox: Letterbox
-    picture: NDArray[np.uint8]
-    closeups: list[tuple[Region, NDArray[np.uint8]]]
-    width: int
-    height: int
-    last: int | None = None
-
-    def due(self, every: int) -> bool:
-        """Whether it is the first frame that is seen since the last number that is a multiple of `every`.
-
-        By numbers alone, so that a replay, of which every frame is seen, reads the same frames each time; and if
-        frames are shed, the next one makes up for a multiple among them.
-        """
-        seq, last = self.frame.seq, self.last
-        # A producer that was started again counts from 0 again.
-        before = seq - 1 if last is None or last >= seq else last
-        return seq // every != before // every
-
+__all__ = ["Decoded", "DetectorStage", "Look", "Outcome"]
 
 Outcome = tuple[Decoded, Found] | PoisonMessageError
 """What became of a frame: it was seen, or could not be decoded."""
@@ -95,20 +60,15 @@ class DetectorStage:
         others, whose rate is not known. Likewise for the memory of their roads, `memory_every_s`; 0: never.
         """
         self.backend = backend
-        self._imgsz = imgsz
         self._cameras = {camera.id: camera for camera in cameras}
         self._strides = {camera.id: max(1, round(camera.fps * heads_every_s)) for camera in cameras}
         self._readings = {camera.id: max(1, round(camera.fps * memory_every_s)) for camera in cameras}
         self.remembers = memory_every_s > 0
-        self._regions: dict[tuple[str, int, int], list[Region]] = {}
         self._cells: dict[tuple[str, Letterbox], Cells | None] = {}
-        # Threads are made when they are needed: on a CPU the cores that look decode as well.
-        self._decoders = ThreadPoolExecutor(decode_threads, "decode")
-        # On a GPU one batch is decoded while another has the model to itself.
-        self._on_cpu = backend.device_name == "cpu"
-        lookers = backend.parallel if self._on_cpu else 2
-        self._lookers = ThreadPoolExecutor(lookers, "infer", backend.join_parallel)
-        self._turn: AbstractContextManager[object] = nullcontext() if self._on_cpu else threading.Lock()
+        # On a CPU the cores that look decode as well.
+        threads = 0 if backend.device_name == "cpu" else decode_threads
+        self._decoder = Decoder(cameras, imgsz=imgsz, stride=backend.stride, threads=threads)
+        self._lookers = ThreadPoolExecutor(backend.parallel, "infer", backend.join_parallel)
 
     def start(self, frames: Sequence[Frame], last: Sequence[int | None] | None = None) -> Future[Look]:
         """`look` at frames beside what the other cores do; `close` drops what has not begun."""
@@ -117,68 +77,24 @@ class DetectorStage:
     def look(self, frames: Sequence[Frame], last: Sequence[int | None] | None = None) -> Look:
         """From JPEGs to what is on them, on the calling thread; see `decode` for `last`."""
         decoded = self.decode_all(frames, last)
-        with self._turn:
-            start = time.perf_counter()
-            found = iter(self.infer([item for item in decoded if isinstance(item, Decoded)]))
-            seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        found = iter(self.infer([item for item in decoded if isinstance(item, Decoded)]))
+        seconds = time.perf_counter() - start
         return Look([(item, next(found)) if isinstance(item, Decoded) else item for item in decoded], seconds)
 
-    def decode(self, frame: Frame, last: int | None = None, out: NDArray[np.uint8] | None = None) -> Decoded:
-        """Decode one frame at the model's scale, or whole where there are close-ups.
-
-        Args:
-            last: number of the camera's frame before it; None: the one before it was seen as well.
-            out: the picture's place, where it has the shape of its input.
+    def decode(self, frame: Frame, last: int | None = None) -> Decoded:
+        """See `Decoder.decode`.
 
         Raises:
             PoisonMessageError: no JPEG, truncated, corrupt or too large.
         """
-        width, height = jpeg_size(frame.jpeg)
-        letterbox = Letterbox.fit(width, height, self._imgsz, self.backend.stride)
-        regions = self.regions(frame.camera, width, height)
-        if out is None or out.shape[:2] != letterbox.shape:
-            out = np.empty((*letterbox.shape, 3), np.uint8)
-        if not regions:
-            letterbox.decode(frame.jpeg, out)
-            return Decoded(frame, letterbox, out, [], width, height, last)
-        picture = decode_jpeg(frame.jpeg)
-        letterbox.place(picture, out)
-        closer = np.empty((len(regions), *out.shape), np.uint8)
-        for region, place in zip(regions, closer, strict=True):
-            region.cut(picture, place)
-        return Decoded(frame, letterbox, out, list(zip(regions, closer, strict=True)), width, height, last)
-
-    def regions(self, camera_id: str, width: int, height: int) -> list[Region]:
-        """The close-ups of a camera's pictures of this size."""
-        key = camera_id, width, height
-        if key not in self._regions:
-            camera = self._cameras.get(camera_id)
-            letterbox = Letterbox.fit(width, height, self._imgsz, self.backend.stride)
-            self._regions[key] = plan(camera.zones, width, height, letterbox, camera.closeups) if camera else []
-        return self._regions[key]
+        return self._decoder.decode(frame, last)
 
     def decode_all(
         self, frames: Sequence[Frame], last: Sequence[int | None] | None = None
     ) -> list[Decoded | PoisonMessageError]:
-        """Decode several frames, side by side in memory where it can be; a frame's error stands in its place."""
-        each = map if self._on_cpu else self._decoders.map
-        return list(each(self._decode_or_error, frames, last or [None] * len(frames), self._places(frames)))
-
-    def _places(self, frames: Sequence[Frame]) -> Sequence[NDArray[np.uint8] | None]:
-        """One array for the inputs of all, if they are as the first's; which are not get their own."""
-        try:
-            shape = Letterbox.fit(*jpeg_size(frames[0].jpeg), self._imgsz, self.backend.stride).shape
-        except (IndexError, PoisonMessageError):
-            return [None] * len(frames)
-        return list(np.empty((len(frames), *shape, 3), np.uint8))
-
-    def _decode_or_error(
-        self, frame: Frame, last: int | None, out: NDArray[np.uint8] | None = None
-    ) -> Decoded | PoisonMessageError:
-        try:
-            return self.decode(frame, last, out)
-        except PoisonMessageError as error:
-            return error
+        """See `Decoder.decode_all`."""
+        return self._decoder.decode_all(frames, last)
 
     def infer(self, decoded: Sequence[Decoded]) -> list[Found]:
         """What is on each frame, in order: `see` and `look_closer` together."""
@@ -210,7 +126,8 @@ class DetectorStage:
         key = item.frame.camera, item.letterbox
         if key not in self._cells:
             camera = self._cameras.get(item.frame.camera)
-            self._cells[key] = cells_of(camera.zones, item.letterbox) if camera else None
+            # Of two threads that come here together the first wins: a memory is of one `Cells` alone.
+            self._cells.setdefault(key, cells_of(camera.zones, item.letterbox) if camera else None)
         return self._cells[key]
 
     def _inner(self, item: Decoded) -> Inner | None:
@@ -267,7 +184,7 @@ class DetectorStage:
 
     def close(self) -> None:
         """Stop the threads."""
-        self._decoders.shutdown()
+        self._decoder.close()
         self._lookers.shutdown(cancel_futures=True)
 
 

@@ -111,8 +111,8 @@ class Worker:
     @property
     def batch(self) -> int:
         """Frames that are looked at together at most."""
-        several = self.stage.backend.parallel > 1
-        return min(self._settings.batch, CPU_BATCH) if several else self._settings.batch
+        on_cpu = self.stage.backend.device_name == "cpu"
+        return min(self._settings.batch, CPU_BATCH) if on_cpu else self._settings.batch
 
     @property
     def room(self) -> bool:

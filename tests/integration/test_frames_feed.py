@@ -143,3 +143,17 @@ def test_a_worker_that_hangs_loses_its_partitions_to_another(
     working.close()
     hanging.close()
     bus.close()
+
+
+def test_another_thread_can_end_the_wait_for_frames(bus: MemoryBus, settings: Settings) -> None:
+    feed = Feed(bus, settings)
+    start = time.monotonic()
+    waker = threading.Timer(0.1, feed.wake)
+    waker.start()
+    assert feed.take(30) == []
+    assert time.monotonic() - start < 10
+    waker.join()
+    feed.wake()
+    send(bus, 0, 1)
+    await_true(lambda: len(feed.take(0.5, size=3)) == 3, 5, "frames come as before, so many as asked for")
+    feed.close()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.detector.backends.base import Boxes
-from services.detector.letterbox import Letterbox
+from services.detector.letterbox import Letterbox, joined
 from shared.exceptions import PoisonMessageError
 from shared.jpeg import decode_jpeg, encode_jpeg, jpeg_size
 
@@ -58,6 +58,48 @@ def test_a_white_mark_keeps_its_place_through_scaling() -> None:
 
 def noise(width: int, height: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (1920, 1080), (640, 360), (720, 1280), (333, 217), (64, 40)]
+)
+def test_a_jpeg_is_decoded_to_where_its_picture_would_be_placed(width: int, height: int) -> None:
+    jpeg, box = encode_jpeg(noise(width, height)), Letterbox.fit(width, height, 640)
+    direct, placed = (np.full((*box.shape, 3), fill, np.uint8) for fill in (7, 9))
+    box.decode(jpeg, direct)
+    box.place(decode_jpeg(jpeg, min_width=box.inner_width, min_height=box.inner_height), placed)
+    assert (direct == placed).all()
+
+
+def test_a_jpeg_fills_the_given_place_at_every_scale_that_it_is_decoded_to() -> None:
+    for width, height in ((1280, 720), (333, 217), (1000, 30), (641, 361), (8, 8)):
+        jpeg = encode_jpeg(noise(width, height))
+        for part in range(1, 17):
+            least = {"min_width": -(-width * part // 16), "min_height": -(-height * part // 16)}
+            usual = decode_jpeg(jpeg, **least)
+            out = np.zeros_like(usual)
+            assert decode_jpeg(jpeg, **least, out=out) is out, (width, height, part)
+            assert (out == usual).all()
+
+
+def test_a_place_that_does_not_fit_is_left_alone() -> None:
+    jpeg, small = encode_jpeg(noise(64, 40)), np.zeros((40, 63, 3), np.uint8)
+    apart = np.zeros((40, 128, 3), np.uint8)[:, ::2]  # of the right shape, with gaps
+    for out in (small, apart):
+        assert decode_jpeg(jpeg, out=out).shape == (40, 64, 3)
+        assert not out.any()
+
+
+def test_pictures_side_by_side_are_joined_without_a_copy_and_others_with_one() -> None:
+    batch = np.stack([np.full((4, 6, 3), number, np.uint8) for number in range(5)])
+    first, second, third = batch[1], batch[2], batch[3]
+    whole = joined([first, second, third])
+    assert np.shares_memory(whole, batch)
+    assert (whole == batch[1:4]).all()
+    for rows in ([first, third], [second, first], [first, first.copy()], [first, first], [first[:2], second[:2]]):
+        apart = joined(rows)
+        assert not np.shares_memory(apart, batch)
+        assert (apart == np.stack(rows)).all()
 
 
 @pytest.mark.parametrize(
