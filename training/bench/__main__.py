@@ -2,8 +2,15 @@
 
 import sys
 
-from training.bench import analyzer, heads, latency, machine, pipeline, watching
+from training.bench import analyzer, heads, latency, limit, machine, pipeline, watching
 
 if __name__ == "__main__":
     machine.show()
-    sys.exit(pipeline.main() or heads.main([]) or watching.main([]) or analyzer.main([]) or latency.main([]))
+    sys.exit(
+        pipeline.main()
+        or limit.main([])
+        or heads.main([])
+        or watching.main([])
+        or analyzer.main([])
+        or latency.main([])
+    )
