@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         None, ge=1, le=256, description="detector: CPU threads of the model; none for all cores"
     )
     batch: int = Field(
-        4, ge=1, le=256, description="detector: frames in one forward pass at most; 4 suits a CPU's caches, 32 a GPU"
+        4, ge=1, le=256, description="detector: frames in one forward pass at most; 32 suits a GPU, a core takes 2"
     )
     batch_wait_ms: int = Field(5, ge=0, le=1000, description="detector: longest wait of an idle model to fill a batch")
     min_score: float = Field(0.1, ge=0, le=1, description="detector: lowest score that is published")
