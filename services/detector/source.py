@@ -80,7 +80,7 @@ class Source:
             backend.version = at.label
         return DetectorStage(
             backend, imgsz=settings.imgsz, cameras=self._cameras, heads_every_s=settings.heads_every_s,
-            memory_every_s=settings.memory_every_s,
+            memory_every_s=settings.memory_every_s, decode_threads=settings.threads or len(os.sched_getaffinity(0)),
         )  # fmt: skip
 
     def _fetch(self, reference: str, version: ModelVersion) -> Registered:

@@ -58,6 +58,7 @@ class DetectorStage:
 
         The heads judge a frame of each of them every `heads_every_s` seconds by the camera's rate, and every frame of
         others, whose rate is not known. Likewise for the memory of their roads, `memory_every_s`; 0: never.
+        `decode_threads` decode for a GPU; on a CPU the cores that look decode as well.
         """
         self.backend = backend
         self._cameras = {camera.id: camera for camera in cameras}
@@ -65,7 +66,6 @@ class DetectorStage:
         self._readings = {camera.id: max(1, round(camera.fps * memory_every_s)) for camera in cameras}
         self.remembers = memory_every_s > 0
         self._cells: dict[tuple[str, Letterbox], Cells | None] = {}
-        # On a CPU the cores that look decode as well.
         threads = 0 if backend.device_name == "cpu" else decode_threads
         self._decoder = Decoder(cameras, imgsz=imgsz, stride=backend.stride, threads=threads)
         self._lookers = ThreadPoolExecutor(backend.parallel, "infer", backend.join_parallel)

@@ -24,6 +24,7 @@ from ultralytics.models import YOLO
 from ultralytics.utils import torch_utils
 
 from services.detector.backends.torch import TorchBackend
+from services.detector.process import tune_process
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.local import run_pipeline
@@ -135,6 +136,7 @@ def _raw_forward(network: nn.Module, tensors: list[Tensor]) -> int:
 
 def run_whole(site: Site, camera: Camera, stage: DetectorStage) -> int:
     """`wayside run` on one camera, results and all; frames analysed."""
+    tune_process()
     with tempfile.TemporaryDirectory() as folder, RunOutputs(site, Path(folder)) as outputs:
         report = run_pipeline(site, [camera], stage, outputs)
     return sum(report.frames.values())
