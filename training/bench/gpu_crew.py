@@ -7,7 +7,10 @@ import multiprocessing
 import os
 import random
 import time
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -15,14 +18,15 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Self
 
-import cv2
 import torch
 
 from services.detector.backends.base import Backend
 from services.detector.backends.load import Wanted, load_torch
 from services.detector.memory.descriptors import LAYERS
-from services.detector.stage import DetectorStage
+from services.detector.process import tune_process
+from services.detector.stage import DetectorStage, Look
 from services.producer import read_once
+from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
 from shared.messages import FrameRef
 from training.bench.pipeline import highway
@@ -111,7 +115,7 @@ class Crew:
 
 def _work(number: int, barrier: Barrier, pipe: Connection) -> None:
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    tune_process()
     camera = highway()[1]
     frames = list(islice(read_once(camera), _FRAMES))
     pipe.send(None)
@@ -128,56 +132,58 @@ def _work(number: int, barrier: Barrier, pipe: Connection) -> None:
             loaded[1], imgsz=job.imgsz, decode_threads=threads,
             cameras=[camera.model_copy(update={"closeups": 0, "fps": 10.0})], memory_every_s=job.memory_every_s,
         )  # fmt: skip
-        for _ in range(3):
-            _process(stage, frames[:BATCH])
+        for first in [stage.start(frames[:BATCH]) for _ in range(3 * stage.backend.parallel)]:
+            first.result()  # each thread has its pass recorded
         barrier.wait()
         result = Result(0, 0.0)
         if number < job.active:
-            result = _closed(stage, frames, job) if job.rate is None else _open(stage, frames, job, number)
+            result = _flow(stage, frames, job, number)
         stage.close()
         pipe.send(result)
 
 
-def _closed(stage: DetectorStage, frames: Sequence[Frame], job: Job) -> Result:
-    begun, done = time.perf_counter(), 0
-    while (passed := time.perf_counter() - begun) < job.seconds:
-        _process(stage, _next(frames, done, BATCH))
-        done += BATCH
-    return Result(done, passed)
+def _flow(stage: DetectorStage, frames: Sequence[Frame], job: Job, number: int) -> Result:
+    """Batches as a worker takes them: several in work, finished in order, but for Kafka and Redis."""
+    begun = time.perf_counter()
+    until, due = begun + job.seconds, None if job.rate is None else _arrivals(job, number, begun)
+    work: deque[tuple[Future[Look], Sequence[float]]] = deque()
+    delays: list[float] = []
+    at = 0
+    while (now := time.perf_counter()) < until or work or (due and at < len(due)):
+        batch = _waiting(due, at, now) if due is not None else [now] * (BATCH if now < until else 0)
+        if batch and len(work) <= stage.backend.parallel:
+            chosen = [frames[(at + index) % len(frames)] for index in range(len(batch))]
+            work.append((stage.start(chosen), batch))
+            at += len(batch)
+        elif work and work[0][0].done():
+            look, arrived = work.popleft()
+            _tell(stage, look.result())
+            delays += [time.perf_counter() - moment for moment in arrived]
+        else:
+            time.sleep(0.0002)
+    return Result(len(delays), time.perf_counter() - begun, tuple(delays))
 
 
-def _open(stage: DetectorStage, frames: Sequence[Frame], job: Job, number: int) -> Result:
-    """Frames that arrive at random moments; what is there when the last batch is done goes together."""
+def _arrivals(job: Job, number: int, begun: float) -> list[float]:
+    """Random moments at which frames come to one worker."""
     assert job.rate is not None
     chance, mean = random.Random(number), job.active / job.rate
-    begun = time.perf_counter()
     due, arrival = [], begun
     while (arrival := arrival + chance.expovariate(1 / mean)) < begun + job.seconds:
         due.append(arrival)
-    delays: list[float] = []
-    at = 0
-    while at < len(due):
-        time.sleep(max(0.0, due[at] - time.perf_counter()))
-        while at + BATCH > len(due) or due[at + BATCH - 1] > time.perf_counter():
-            if time.perf_counter() >= due[at] + _FILL_S:
-                break
-            time.sleep(0.0005)
-        now = time.perf_counter()
-        count = sum(1 for moment in islice(due, at, at + BATCH) if moment <= now)
-        _process(stage, _next(frames, at, count))
-        now = time.perf_counter()
-        delays += [now - moment for moment in due[at : at + count]]
-        at += count
-    return Result(len(due), time.perf_counter() - begun, tuple(delays))
+    return due
 
 
-def _next(frames: Sequence[Frame], at: int, count: int) -> list[Frame]:
-    return [frames[(at + index) % len(frames)] for index in range(count)]
+def _waiting(due: Sequence[float], at: int, now: float) -> Sequence[float]:
+    """The next batch: a full one, or what is there once its first frame has waited."""
+    batch = due[at : at + BATCH]
+    there = bisect_right(batch, now)
+    return batch[:there] if there == BATCH or (there and now >= batch[0] + _FILL_S) else []
 
 
-def _process(stage: DetectorStage, frames: Sequence[Frame]) -> None:
-    """What a worker does with a batch, but for Kafka and Redis."""
-    decoded = [stage.decode(frames[0])] if len(frames) == 1 else stage.decode_all(frames)
-    refs = [FrameRef(topic="frames", partition=0, offset=frame.seq, captured_at=frame.captured_at) for frame in frames]
-    for found in stage.detect(decoded, refs):  # type: ignore[arg-type] # frames of our own clip: none is corrupt
-        found.to_bytes()
+def _tell(stage: DetectorStage, look: Look) -> None:
+    for outcome in look.outcomes:
+        assert not isinstance(outcome, PoisonMessageError)  # frames of a clip of ours
+        item, found = outcome
+        ref = FrameRef(topic="frames", partition=0, offset=item.frame.seq, captured_at=item.frame.captured_at)
+        stage.describe(item, ref, found).to_bytes()
