@@ -1,4 +1,4 @@
-"""Clips for benchmarks: the first frames of one, and one scaled to another size."""
+"""Clips for benchmarks."""
 
 from pathlib import Path
 
@@ -19,22 +19,4 @@ def cut(source: str | Path, frames: int, folder: Path) -> Path:
         for packet, _ in zip(packets, range(frames), strict=False):
             packet.stream = copy
             writer.mux(packet)
-    return target
-
-
-def scaled(source: str | Path, size: tuple[int, int], frames: int, folder: Path) -> Path:
-    """The first frames of a clip at another width and height, as H.264 in `folder`.
-
-    Raises:
-        OSError: the clip cannot be read.
-    """
-    width, height = size
-    target = folder / f"{Path(source).stem}-{width}x{height}.mp4"
-    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
-        stream = reader.streams.video[0]
-        coded = writer.add_stream("libx264", rate=stream.average_rate, options={"preset": "veryfast", "crf": "23"})
-        coded.width, coded.height, coded.pix_fmt = width, height, "yuv420p"
-        for frame, _ in zip(reader.decode(stream), range(frames), strict=False):
-            writer.mux(coded.encode(frame.reformat(width=width, height=height)))
-        writer.mux(coded.encode(None))
     return target

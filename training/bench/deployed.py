@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -22,7 +21,6 @@ _WAYSIDE = Path(sys.executable).parent / "wayside"
 _STOP_S = 40.0
 
 
-@dataclass(frozen=True, slots=True)
 class Deployment:
     """What runs.
 
@@ -31,9 +29,26 @@ class Deployment:
         processes: of each service, by its name.
     """
 
-    bus: KafkaBus
-    kafka: str
-    processes: dict[str, list[psutil.Process]] = field(default_factory=dict)
+    def __init__(self, bus: KafkaBus, kafka: str, environment: Mapping[str, str]) -> None:
+        self.bus, self.kafka = bus, kafka
+        self.processes: dict[str, list[psutil.Process]] = {}
+        self._environment = environment
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, service: str, settings: Mapping[str, str] | None = None) -> psutil.Process:
+        """One process more of a service, with these settings beside the deployment's."""
+        environment = {**self._environment, **(settings or {})}
+        process = subprocess.Popen([_WAYSIDE, service], env=environment, stdin=subprocess.DEVNULL)
+        self._started.append(process)
+        watched = psutil.Process(process.pid)
+        self.processes.setdefault(service, []).append(watched)
+        return watched
+
+    def stop(self) -> None:
+        """Stop every service; Kafka and Redis go on."""
+        while self._started:
+            _stop(self._started.pop())
+        self.processes.clear()
 
 
 @contextmanager
@@ -60,11 +75,10 @@ def deployed(site: Site, services: Sequence[str], settings: Mapping[str, str] | 
             **os.environ, "WAYSIDE_KAFKA": broker.bootstrap, "WAYSIDE_REDIS": server.url, "WAYSIDE_SITE": str(path),
             "WAYSIDE_DATA": str(folder / "data"), "WAYSIDE_LOG_LEVEL": "warning", **(settings or {}),
         }  # fmt: skip
-        deployment = Deployment(bus, broker.bootstrap)
+        deployment = Deployment(bus, broker.bootstrap, environment)
+        stack.callback(deployment.stop)
         for name in services:
-            process = subprocess.Popen([_WAYSIDE, name], env=environment, stdin=subprocess.DEVNULL)
-            stack.callback(_stop, process)
-            deployment.processes.setdefault(name, []).append(psutil.Process(process.pid))
+            deployment.start(name)
         yield deployment
 
 

@@ -1,9 +1,9 @@
 """`wayside run` against the loops that people write around Ultralytics, supervision and InferencePipeline.
 
 All read the same clip with the same weights, at the same input size, each in a process of its own, and take turns, so
-that a drift of the machine meets each; all look once at each frame, except for the row that is `wayside run` as it is by default. Frames/s depend
-on what else the machine does; CPU per frame hardly does. One stream, and several, where every loop is what its own
-documentation shows for that.
+that a drift of the machine meets each; all look once at each frame, except for the row that is `wayside run` as it is
+by default. Frames/s depend on what else the machine does; CPU per frame hardly does. One stream, and several, where
+every loop is what its own documentation shows for that.
 """
 
 import argparse
