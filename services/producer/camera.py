@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import partial
 
 from services.producer.encode import Encoded, encode_frame
@@ -46,11 +47,17 @@ class LiveCamera:
         *,
         run: str | None = None,
         vitals: Vitals | None = None,
+        encoders: Executor | None = None,
         clock: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`emit` takes each frame, `vitals` hears how the source does; `clock` gives UTC ns, `monotonic` seconds."""
+        """`emit` takes each frame, `vitals` hears how the source does; `clock` gives UTC ns, `monotonic` seconds.
+
+        `encoders` turn frames into JPEG; without any the camera's own thread does. Many cameras share a few: what a
+        thread has once used to convert a picture it keeps, 6 MB of 720p.
+        """
         self._camera, self._emit, self._stop, self._run = camera, emit, stop, run
+        self._encoders = encoders
         self._now, self._monotonic = clock, monotonic
         self._vitals = vitals or Vitals(camera, run)
         self._stamps = CaptureClock()
@@ -97,7 +104,7 @@ class LiveCamera:
             InputError: it ended or broke off.
         """
         limiter = RateLimiter(self._camera.fps)
-        with open_video(source) as video:
+        with open_video(source, live=True) as video:
             self._stamps.connected()
             self._vitals.connected()
             for pts_ns, frame in video.frames():
@@ -132,7 +139,7 @@ class LiveCamera:
         # By the clock that nobody sets: one that is set back would stop the clip until it has caught up.
         began = to_ns(self._monotonic()) + start - now
         sent = self._seq
-        for shot in shots(source, self._camera):
+        for shot in shots(source, self._camera, live=True):
             wait_s = (began + shot.elapsed_ns) / NS - self._monotonic()
             if (wait_s > 0 and self._stop.wait(wait_s)) or self._stop.is_set():
                 return
@@ -154,7 +161,7 @@ class LiveCamera:
 
     def _encode_and_send(self, captured_at: int, encode: Callable[[], Encoded | None]) -> None:
         try:
-            encoded = encode()
+            encoded = encode() if self._encoders is None else self._encoders.submit(encode).result()
         except PoisonMessageError as error:
             metrics.ERRORS.labels(SERVICE, "broken-picture").inc()
             self._log.warning("frame left out", reason=str(error))

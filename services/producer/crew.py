@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from services.producer.camera import LiveCamera
 from services.producer.outbox import Outbox
@@ -42,11 +43,13 @@ def send(producer: Producer, frame: Frame) -> None:
 class Crew:
     """The two threads of a live camera: one reads the source, one hands its frames to the bus."""
 
-    def __init__(self, camera: Camera, producer: Producer, run: str | None, stop: threading.Event) -> None:
+    def __init__(
+        self, camera: Camera, producer: Producer, run: str | None, stop: threading.Event, encoders: Executor
+    ) -> None:
         self._vitals = Vitals(camera, run)
         self._reported: CameraStatus | None = None
         self._next_report = 0.0
-        self.camera = LiveCamera(camera, self._take, stop, run=run, vitals=self._vitals)
+        self.camera = LiveCamera(camera, self._take, stop, run=run, vitals=self._vitals, encoders=encoders)
         self._id, self._producer, self._stop = camera.id, producer, stop
         self._outbox = Outbox(camera.id)
         self._failure: BaseException | None = None
@@ -82,9 +85,10 @@ class Crew:
             return
         self._reported, self._next_report = status, time.monotonic() + BEAT_S
 
-    def join(self) -> None:
-        """Wait a moment for the frames that are under way."""
-        self._threads[1].join(timeout=_WAIT_S)
+    def join(self, until: float) -> None:
+        """Wait for the frames that are under way, but not beyond this time of `time.monotonic`."""
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _take(self, frame: Frame) -> None:
         metrics.FRAMES_IN.labels(SERVICE, frame.camera).inc()

@@ -115,19 +115,19 @@ def read_once(camera: Camera, *, start_ns: int = 0, run: str | None = None) -> I
             seq += 1
 
 
-def shots(source: Source, camera: Camera) -> Iterator[Shot]:
-    """The frames of a finite source at the camera's rate.
+def shots(source: Source, camera: Camera, *, live: bool = False) -> Iterator[Shot]:
+    """The frames of a finite source at the camera's rate; `live` as in `open_video`.
 
     Raises:
         InputError: it cannot be read at all.
     """
-    return _picture_shots(source, camera) if source.kind is Kind.PICTURES else _video_shots(source, camera)
+    return _picture_shots(source, camera) if source.kind is Kind.PICTURES else _video_shots(source, camera, live)
 
 
-def _video_shots(source: Source, camera: Camera) -> Iterator[Shot]:
+def _video_shots(source: Source, camera: Camera, live: bool) -> Iterator[Shot]:
     limiter = RateLimiter(camera.fps)
     given = False
-    with open_video(source) as video:
+    with open_video(source, live=live) as video:
         clock = ClipClock(video.period_ns)
         try:
             for pts_ns, frame in video.frames():

@@ -1,6 +1,8 @@
 """The producer service: cameras → frames and camera-status. Every camera has its own threads: none holds up another."""
 
+import os
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 
@@ -24,6 +26,8 @@ _CHECK_EVERY = 32
 _BEAT_S = 0.5
 # A bus that does not store live frames within this is down: say so, and go on.
 _LIVE_FLUSH_S = 5.0
+# For all cameras together: what a thread has in work when the service stops takes milliseconds.
+_JOIN_S = 1.0
 
 
 def serve(
@@ -85,17 +89,21 @@ def select_cameras(site: Site, ids: str) -> list[Camera]:
 def _serve_live(
     cameras: list[Camera], producer: Producer, run: str | None, stop: threading.Event, health: Health
 ) -> None:
-    crews = [Crew(camera, producer, run, stop) for camera in cameras]
-    while not stop.is_set():
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="encode") as encoders:
+        crews = [Crew(camera, producer, run, stop, encoders) for camera in cameras]
+        while not stop.is_set():
+            for crew in crews:
+                crew.check()
+                crew.report()
+            stored = _flush_live(producer)
+            up = sum(crew.camera.up for crew in crews)
+            state = "running" if stored and up == len(crews) else "degraded"
+            health.beat(state, f"{up} of {len(crews)} cameras deliver")
+            stop.wait(_BEAT_S)
+        # Before the encoders go. A reader that waits for a silent network hands over nothing any more.
+        until = time.monotonic() + _JOIN_S
         for crew in crews:
-            crew.check()
-            crew.report()
-        stored = _flush_live(producer)
-        up = sum(crew.camera.up for crew in crews)
-        health.beat("running" if stored and up == len(crews) else "degraded", f"{up} of {len(crews)} cameras deliver")
-        stop.wait(_BEAT_S)
-    for crew in crews:
-        crew.join()
+            crew.join(until)
 
 
 def _flush_live(producer: Producer) -> bool:
