@@ -156,6 +156,7 @@ class LiveCamera:
                 metrics.FRAMES_SHED.labels(SERVICE, self._camera.id, "late").inc()
                 continue
             self._encode_and_send(start + shot.elapsed_ns, shot.encode)
+            del shot  # it holds a picture, and several frames may pass until the next is chosen
         if self._seq == sent:
             raise InputError(f"{source.shown}: no frame of it can be read")
 
