@@ -1,4 +1,4 @@
-"""Frames/s of `wayside run` against the raw model forward and a plain Ultralytics `track` loop.
+"""Frames/s of `wayside run` in PyTorch against the raw model forward.
 
 All use the same weights, input size, number of threads and clip, and take turns, so that a drift of the machine
 meets each. The raw forward runs on prepared tensors; nothing else is in its time. It is timed on the model as
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor, nn
 from ultralytics.models import YOLO
-from ultralytics.utils import torch_utils
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.process import tune_process
@@ -42,13 +41,16 @@ _RAW_FRAMES = 200
 SITE = _ROOT / "deploy" / "examples" / "highway.yaml"
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print its table; exit code 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.bench.pipeline", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
     parser.add_argument("--imgsz", type=int, default=640)
-    arguments = parser.parse_args()
-    table = measure(arguments.rounds, arguments.imgsz)
+    options = parser.parse_args(arguments)
+    table = measure(options.rounds, options.imgsz)
     wide_console().print(table)
     return 0
 
@@ -76,11 +78,8 @@ def measure(rounds: int, imgsz: int) -> Table:
         "raw forward, one per core, batch 3": lambda: _raw_parallel(backend, triple),
         "wayside run": lambda: run_whole(site, camera, stage),
         "wayside run, with a close-up": lambda: run_whole(site, camera, closer),
-        "ultralytics track": lambda: _ultralytics(weights, camera.source, imgsz),
     }
     threads = torch.get_num_threads()
-    # Ultralytics's predictor sets all cores but one; here everybody gets the same.
-    setattr(torch_utils, "NUM_THREADS", threads)  # noqa: B010 (the module does not export it)
     for contestant in contestants.values():
         contestant()  # warm-up: allocators, oneDNN primitives, file cache
     rates: dict[str, list[float]] = {name: [] for name in contestants}
@@ -142,6 +141,5 @@ def run_whole(site: Site, camera: Camera, stage: DetectorStage) -> int:
     return sum(report.frames.values())
 
 
-def _ultralytics(weights: Path, clip: str, imgsz: int) -> int:
-    results = YOLO(str(weights)).track(source=clip, stream=True, imgsz=imgsz, tracker="bytetrack.yaml", verbose=False)
-    return sum(1 for _ in results)
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -7,9 +7,11 @@ warm-up each process's memory is sampled, and its trend is the median of the slo
 """
 
 import argparse
+import csv
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 from rich.table import Table
@@ -61,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--fps", type=float, default=5.0, help="of each camera")
     parser.add_argument("--backend", default="openvino", help="of the detector; see docs/backends.md")
+    parser.add_argument("--samples", type=Path, help="CSV file to write every sample to")
     options = parser.parse_args(arguments)
     console = wide_console()
     try:
@@ -92,6 +95,8 @@ def _soak(options: argparse.Namespace) -> Table:
         times, samples = _watch(processes, options.minutes, options.every)
         sent = {topic: end - counted[topic] for topic, end in _messages(deployment.bus).items()}
         cpu = {name: cpu_s([process]) - before[name] for name, process in processes.items()}
+    if options.samples is not None:
+        _write(options.samples, times, samples)
     told = ", ".join(f"{count} {topic}" for topic, count in sent.items())
     table = Table(
         title=f"{options.cameras} cameras at {options.fps:g} frames/s, {options.minutes:g} minutes: {told}",
@@ -107,6 +112,13 @@ def _soak(options: argparse.Namespace) -> Table:
             f"{cpu[name] / (60 * options.minutes):.0%}", "flat" if found.flat else "grows",
         )  # fmt: skip
     return table
+
+
+def _write(path: Path, times: Sequence[float], samples: Mapping[str, Sequence[float]]) -> None:
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["minutes", *samples])
+        rows.writerows(zip(times, *samples.values(), strict=True))
 
 
 def _messages(bus: Bus) -> dict[str, int]:
