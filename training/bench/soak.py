@@ -2,8 +2,8 @@
 
 Producer, detector, analyzer and alerts run as processes of their own beside Kafka and Redis; cameras play the highway
 clip over and over, one lane of every other camera in the wrong direction, so that alerts come all the time. After the
-warm-up each process's memory is sampled, and its trend is the median of the slopes between all pairs of samples
-(Theil and Sen), which a few outliers do not move. Flat is what grows by less than 2 % in ten minutes by it.
+warm-up the memory that is each process's own (USS) is sampled, and its trend is the median of the slopes between all
+pairs of samples (Theil and Sen), which a few outliers do not move. Flat is what grows by less than 2 % in ten minutes.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from shared.exceptions import ConfigError
 from training.bench.deployed import deployed
 from training.bench.latency import place
 from training.bench.machine import describe
-from training.bench.usage import cpu_s, memory_mb
+from training.bench.usage import cpu_s, own_mb
 from training.report import wide_console
 
 SERVICES = ("producer", "detector", "analyzer", "alerts")
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m training.bench.soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of samples")
-    parser.add_argument("--warm-up", type=float, default=2.0, help="minutes before the first sample")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="minutes before the first sample")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two samples")
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--fps", type=float, default=5.0, help="of each camera")
@@ -135,7 +135,7 @@ def _watch(
     while (elapsed := time.monotonic() - begun) < 60 * minutes:
         times.append(elapsed / 60)
         for name, process in processes.items():
-            samples[name].append(memory_mb(process))
+            samples[name].append(own_mb(process))
         time.sleep(max(0.0, begun + len(times) * every - time.monotonic()))
     return times, samples
 
