@@ -2,8 +2,10 @@
 
 import re
 import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -74,6 +76,30 @@ def test_a_file_without_a_readable_frame_is_no_busy_loop(tmp_path: Path) -> None
     assert [line["reason"].endswith("no frame of it can be read") for line in logs if "retry_in_s" in line] == [
         True
     ] * 5
+
+
+def test_cameras_share_encoders_and_a_broken_picture_still_costs_only_itself(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 3)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / names[1]).write_bytes(b"\xff\xd8 no picture")
+    frames: list[Frame] = []
+    with ThreadPoolExecutor(1) as encoders:
+        asked = _Counted(encoders)
+        camera = Camera(id="c", source=str(tmp_path), fps=60, loop=False)
+        LiveCamera(camera, frames.append, threading.Event(), encoders=asked).serve()
+    assert asked.count == 3
+    assert [frame.seq for frame in frames] == [0, 1]
+
+
+class _Counted(Executor):
+    """Hands on to another, and counts."""
+
+    def __init__(self, other: Executor) -> None:
+        self._other, self.count = other, 0
+
+    def submit(self, *work: Any, **options: Any) -> Future[Any]:  # type: ignore[override]
+        self.count += 1
+        return self._other.submit(*work, **options)
 
 
 def test_a_trace_context_is_well_formed_and_unique() -> None:
