@@ -36,6 +36,12 @@ def test_a_few_outliers_are_no_trend() -> None:
     assert trend(MINUTES, memory).flat
 
 
+def test_one_step_is_no_leak_and_several_are() -> None:
+    steady = _memory(0.0, noise=0.05)
+    assert trend(MINUTES, [value + 10 * (minute > 4) for minute, value in zip(MINUTES, steady, strict=True)]).flat
+    assert not trend(MINUTES, [value + int(minute) for minute, value in zip(MINUTES, steady, strict=True)]).flat
+
+
 def test_what_shrinks_is_flat() -> None:
     assert trend(MINUTES, _memory(-2.0)).flat
 
