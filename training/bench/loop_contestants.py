@@ -18,6 +18,7 @@ from ultralytics.utils import LOGGER, torch_utils
 
 from services.detector.backends.load import Wanted, load
 from services.detector.memory.descriptors import LAYERS
+from services.detector.process import tune_process
 from services.detector.stage import DetectorStage
 from services.local import run_pipeline
 from services.outputs import RunOutputs
@@ -107,6 +108,7 @@ def wayside(
     site: Site, cameras: list[Camera], weights: Path, backend: str, imgsz: int, whole: bool = False
 ) -> Run:  # fmt: skip
     """`wayside run`, results and all; `whole`: with the close-ups and the memory that it has by default."""
+    tune_process()
     layered = load(backend, Wanted(weights, device="cpu", layers=LAYERS))
     if whole:
         stage = DetectorStage(layered, imgsz=imgsz, cameras=cameras, memory_every_s=_MEMORY_EVERY_S)
