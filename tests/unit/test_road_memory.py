@@ -48,7 +48,7 @@ class Road:
             if thing is not None:
                 hit = self.cells.under(np.array([thing]))
                 look[hit] += faint * (self._thing[hit] - look[hit])
-            self.watch.follow(boxes)
+            self.watch.follow(boxes, self.now)
             told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now))
             self.now += EVERY
         return told

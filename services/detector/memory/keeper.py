@@ -53,7 +53,7 @@ class Memories:
         self._seen[key] = at
         drives = np.array([label in _DRIVES for label in stage.backend.labels], np.bool_)
         boxes = Boxes(found.xyxy, found.scores, drives[found.classes]).things()
-        watch.follow(boxes)
+        watch.follow(boxes, at)
         if found.road is None:
             return None
         surface = watch.read(found.road, boxes, at)

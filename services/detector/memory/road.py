@@ -31,6 +31,11 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+def half_squared(apart: Floats) -> Floats:
+    """(..., D) → (...): the distance of two descriptors that are so far apart."""
+    return np.asarray(np.einsum("...d,...d->...", apart, apart) / 2, np.float32)
+
+
 class EmptyRoad:
     """The looks of K patches.
 
@@ -55,8 +60,7 @@ class EmptyRoad:
 
     def distance(self, now: Floats) -> Floats:
         """(K,) of (K, D) descriptors to their nearest look; infinite where there is none."""
-        apart = self._looks - now
-        squared = np.einsum("mkd,mkd->mk", apart, apart) / 2
+        squared = half_squared(self._looks - now)
         squared[~self._valid] = np.inf
         return np.asarray(squared.min(axis=0), np.float32)
 

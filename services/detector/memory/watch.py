@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from services.detector.memory.cells import Cells
+from services.detector.memory.driven import between, feet
 from services.detector.memory.road import EmptyRoad, Floats, Mask
+from services.detector.memory.still import Stillness
 from shared.catalogue import SCENERY, SCENERY_THING
 from shared.clock import NS
 from shared.geometry import area
@@ -30,9 +32,10 @@ _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 _ALONE, _SPREADS = 1.5, 0.8
 # The most that is scored where this does not suffice: below 0.5, which is the threshold of the method.
 _DOUBT = 0.49
-# A vehicle proves the road below the lower part of its box, and beside it as far as a car's door opens: nobody drives
-# that close past a thing.
-_FOOT, _ARM = 0.4, 0.4
+# Frames farther apart than this do not show one vehicle's way.
+_LINK_NS = NS // 2
+# A region lies there for as long as half of its patches look as they do: what moves on has new ones all the time.
+_HALF = 0.5
 # Vehicles must have driven over a patch so often before it counts as proven: one could pass over a flat thing.
 _PASSES = 2
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -66,7 +69,8 @@ class RoadWatch:
         count = len(cells)
         self.passes = np.zeros(count, np.int64) if passes is None else passes
         self._driven = np.zeros(count, np.bool_)
-        self._began = np.zeros(count, np.int64)
+        self._vehicles: tuple[int, NDArray[np.float64]] | None = None
+        self._still = Stillness(count)
         self._readings: list[tuple[int, Floats]] = []
         self._learned_at: int | None = None
         self._changed_since: int | None = None
@@ -76,24 +80,22 @@ class RoadWatch:
         """None before the first frame."""
         return self._road
 
-    def follow(self, boxes: Boxes) -> None:
+    def follow(self, boxes: Boxes, at: int) -> None:
         """Take the boxes of a frame, also of one that is not read: where vehicles drive, nothing lies."""
-        low = boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)].copy()
-        # The part of a vehicle's picture that covers the road it drives on, not the road behind it.
-        low[:, 1] = low[:, 3] - _FOOT * (low[:, 3] - low[:, 1])
-        wide = _ARM * (low[:, 2] - low[:, 0])
-        low += np.stack([-wide, np.zeros_like(wide), wide, np.zeros_like(wide)], axis=1)
-        driven = self.cells.under(low)
+        now = boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)]
+        linked = self._vehicles is not None and 0 < at - self._vehicles[0] <= _LINK_NS
+        way = between(self._vehicles[1], now) if self._vehicles and linked else now[:0]
+        driven = self.cells.under(feet(np.concatenate([now, way])))
         known = driven if self._road is None else driven & self._road.known
         self.passes[known & ~self._driven] += 1
-        self._driven = driven
+        self._driven, self._vehicles = driven, (at, now)
 
     def confirm(self, zone: str) -> None:
         """A person says that nothing is on a zone: the patches that are known and not unfamiliar now are proven."""
         if self._road is None or zone not in self.cells.zones:
             return
         member = self.cells.member[self.cells.zones.index(zone)]
-        self.passes[member & self._road.known & (self._began == 0)] += _PASSES
+        self.passes[member & self._road.known & (self._still.since == 0)] += _PASSES
 
     def read(self, now: Floats, boxes: Boxes, at: int) -> Surface:
         """Take a frame's (K, D) descriptors; `at` is UTC ns and never runs back."""
@@ -111,31 +113,31 @@ class RoadWatch:
         # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
         # free, and too little to say that something else than them is there.
         hidden = known & ~(held < _SPREADS * limit).any(axis=0)
-        surface = self._tell(odd, known & ~few, hidden, stays / limit, at)
+        seen = known & ~few
+        if self._has_changed(odd, seen, at):
+            surface = Surface(state="changed", zones=self._zones(hidden), regions=[])
+            if at - (self._changed_since or at) >= _CHANGED_NS:
+                self._forget()
+        else:
+            self._still.see(now, odd, ~named, _FAMILIAR * limit, self._readings[0][0], at)
+            state = "watching" if known.mean() >= 0.5 else "learning"
+            regions = self._regions(odd, np.where(seen, stays / limit, 0.0))
+            surface = Surface(state=state, zones=self._zones(hidden), regions=regions)
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
 
-    def _tell(self, odd: Mask, seen: Mask, hidden: Mask, ratio: Floats, at: int) -> Surface:
-        assert self._road is not None
-        if seen.sum() >= _FEW and odd.sum() > _CHANGED * seen.sum():
-            self._changed_since = self._changed_since or at
-            zones = self._zones(hidden)
-            if at - self._changed_since >= _CHANGED_NS:
-                self._forget()
-            return Surface(state="changed", zones=zones, regions=[])
-        self._changed_since = None
-        first = self._readings[0][0]
-        self._began = np.where(odd, np.where(self._began > 0, self._began, first), 0)
-        state = "watching" if self._road.known.mean() >= 0.5 else "learning"
-        regions = self._regions(odd, np.where(seen, ratio, 0.0))
-        return Surface(state=state, zones=self._zones(hidden), regions=regions)
+    def _has_changed(self, odd: Mask, seen: Mask, at: int) -> bool:
+        """Whether so much looks otherwise that it is the light, or the camera."""
+        changed = seen.sum() >= _FEW and odd.sum() > _CHANGED * seen.sum()
+        self._changed_since = (self._changed_since or at) if changed else None
+        return bool(changed)
 
     def _forget(self) -> None:
         """The whole view looks otherwise for good: what was learned no longer holds, nor what was proven."""
         assert self._road is not None
         self._road = EmptyRoad(len(self.cells), self._road.dimensions)
         self.passes[:] = 0
-        self._began[:] = 0
+        self._still.clear()
         self._readings.clear()
         self._learned_at = self._changed_since = None
 
@@ -169,7 +171,7 @@ class RoadWatch:
             box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
             x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
             score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
-            since = int(self._began[part].min()) or self._readings[0][0]
+            since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings[0][0]
             found.append(Unfamiliar(box=(x1, y1, x2, y2), score=score, since=since))
         return sorted(found, key=lambda item: item.box)
 
