@@ -1,7 +1,7 @@
 """Where vehicles have driven: nothing lies there that stands up.
 
-A camera of 5 frames/s sees a vehicle every 4 m at 80 km/h, so near the camera rows of the road lie between one sight and
-the next. Who is seen on both sides of them has driven over them.
+A camera of 5 frames/s sees a vehicle every 4 m at 80 km/h, so near the camera rows of the road lie between one sight
+and the next. Who is seen on both sides of them has driven over them.
 """
 
 import numpy as np
@@ -41,7 +41,8 @@ def between(before: Rows, now: Rows) -> Rows:
     same = (apart.argmin(axis=0)[column] == row) & (apart[row, column] <= _REACH)
     same &= grown[row, column].max(axis=1) <= _GROWTH
     share = np.linspace(0, 1, _PLACES)[:, None, None]
-    return (before[same] + share * (now[column[same]] - before[same])).reshape(-1, 4)
+    way: Rows = before[same] + share * (now[column[same]] - before[same])
+    return way.reshape(-1, 4)
 
 
 def _grounds(boxes: Rows) -> Rows:

@@ -23,22 +23,22 @@ class Stillness:
         self._look: Floats | None = None
         self._off = np.zeros(count, np.int64)
 
-    def see(self, now: Floats, odd: Mask, open_: Mask, limit: Floats, first: int, at: int) -> None:
+    def see(self, now: Floats, odd: Mask, free: Mask, limit: Floats, first: int, at: int) -> None:
         """Take a reading.
 
         Args:
             now: (K, D) descriptors.
             odd: (K,) whether a patch looks unfamiliar, and has for some readings.
-            open_: (K,) whether nothing hides it now.
+            free: (K,) whether nothing hides it now.
             limit: (K,) distance up to which two looks are alike.
             first, at: UTC ns of the first of the readings that made it so, and of this one.
         """
         if self._look is None:
             self._look = np.zeros_like(now)
         began = odd & (self.since == 0)
-        off = odd & open_ & ~began
+        off = odd & free & ~began
         off[off] = half_squared(now[off] - self._look[off]) > limit[off]
-        self._off = np.where(off, self._off + 1, np.where(open_, 0, self._off))
+        self._off = np.where(off, self._off + 1, np.where(free, 0, self._off))
         another = odd & (self._off >= _ANOTHER)
         kept = (_KEPT * (at - self.since)).astype(np.int64)
         self.since = np.where(another, at - kept, np.where(began, first, self.since))
