@@ -9,7 +9,7 @@ from services.analyzer.incidents import Claim, OpenIncident
 from services.analyzer.motion import box_area, box_iou, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.rules.unfamiliar import UnfamiliarThings
+from services.analyzer.rules.unfamiliar import UnfamiliarThings, is_beside
 from services.analyzer.rules.vacant import VacantStands
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES, is_scenery
@@ -44,7 +44,7 @@ class ObstacleOnLane(RestingRule):
         # Where a thing with a name has not had its time yet, the region waits as well.
         boxes = [claim.track.box for claim in named if claim.opens or _may_pause(claim.track, scene)]
         regions = self._unfamiliar.claims(scene)
-        return named + [claim for claim in regions if not any(_same(claim.track.box, box) for box in boxes)]
+        return named + [claim for claim in regions if not any(is_beside(claim.track.box, box) for box in boxes)]
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""

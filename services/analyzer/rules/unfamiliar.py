@@ -8,6 +8,7 @@ from pydantic import JsonValue, TypeAdapter
 from services.analyzer.incidents import Claim
 from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watch, Watches
+from services.analyzer.rules.waiting import WaitingLanes
 from services.analyzer.scene import BoxTuple, Scene, part_of_picture
 from services.analyzer.state import plain
 from shared.catalogue import ANIMALS, PERSONS, SCENERY_THING, VEHICLES, is_scenery
@@ -20,6 +21,9 @@ _MIN_SCORE = 0.5
 # What has a name belongs to the rules for it, also for as long as traffic hides it.
 _NAMED = VEHICLES | PERSONS | ANIMALS
 _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
+# A box hides the middle of its thing from the memory. What is left around it is that thing too, and its shadow: as far
+# as the memory looks away beside a box.
+_BESIDE = 0.25
 # But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
 _SEEN, _LATEST_NS = 0.4, 15 * NS
 _AT_REST_NS = NS // 2
@@ -28,7 +32,22 @@ _AT_REST_NS = NS // 2
 _LASTS_NS = 6 * NS
 _MOST = 256
 
-_STATE: TypeAdapter[list[tuple[BoxTuple, int]]] = TypeAdapter(list[tuple[BoxTuple, int]])
+_STATE: TypeAdapter[tuple[list[tuple[BoxTuple, int]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[BoxTuple, int]], JsonValue]
+)
+
+
+def is_beside(region: BoxTuple, box: BoxTuple) -> bool:
+    """Whether a region touches a thing's box, or what is right beside it.
+
+    >>> is_beside((0.2, 0.2, 0.3, 0.3), (0.31, 0.1, 0.39, 0.2)), is_beside((0.2, 0.2, 0.3, 0.3), (0.4, 0.1, 0.5, 0.2))
+    (True, False)
+    """
+    wide, high = _BESIDE * (box[2] - box[0]), _BESIDE * (box[3] - box[1])
+    return (
+        region[0] < box[2] + wide and region[2] > box[0] - wide
+        and region[1] < box[3] + high and region[3] > box[1] - high
+    )  # fmt: skip
 
 
 class UnfamiliarThings:
@@ -39,10 +58,12 @@ class UnfamiliarThings:
         self._watches, self._may_open = watches, may_open
         self._named: list[tuple[BoxTuple, int]] = []
         self._here: list[BoxTuple] = []
+        self._waiting = WaitingLanes(watches)
 
     def claims(self, scene: Scene) -> list[Claim]:
         """The claims of this frame; none on frames on which the memory was not asked."""
         self._remember(scene)
+        self._waiting.see(scene)
         if scene.surface is None:
             return []
         found = []
@@ -54,8 +75,8 @@ class UnfamiliarThings:
                 continue
             if self._has_name(region.box):
                 continue
-            lasted = scene.captured_at - region.since >= max(watch.after_ns, _LASTS_NS)
             now = scene.captured_at
+            lasted = now - region.since >= max(watch.after_ns, _LASTS_NS, self._waiting.patience_ns(watch, now))
             opens = lasted and trusted and watch.may_open(now) and self._may_open(watch, now)
             view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
             found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
@@ -63,11 +84,12 @@ class UnfamiliarThings:
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
-        return plain(_STATE, self._named)
+        return plain(_STATE, (self._named, self._waiting.state()))
 
     def restore(self, value: JsonValue) -> None:
         """See `Rule.restore`."""
-        self._named = _STATE.validate_python(value)
+        self._named, waiting = _STATE.validate_python(value)
+        self._waiting.restore(waiting)
 
     def _remember(self, scene: Scene) -> None:
         now = scene.captured_at

@@ -7,7 +7,7 @@ from services.detector.memory.road import Floats, Mask, half_squared
 
 # So many readings in a row are another look; one or two are something that passes.
 _ANOTHER = 3
-# What has another look keeps this share of its time: a sail that flaps is told later, not never.
+# Of the time of a look that is over this share counts: a sail that flaps is told later, not never.
 _KEPT = 0.2
 
 
@@ -21,6 +21,7 @@ class Stillness:
     def __init__(self, count: int) -> None:
         self.since = np.zeros(count, np.int64)
         self._look: Floats | None = None
+        self._looked = np.zeros(count, np.int64)
         self._off = np.zeros(count, np.int64)
 
     def see(self, now: Floats, odd: Mask, free: Mask, limit: Floats, first: int, at: int) -> None:
@@ -40,8 +41,10 @@ class Stillness:
         off[off] = half_squared(now[off] - self._look[off]) > limit[off]
         self._off = np.where(off, self._off + 1, np.where(free, 0, self._off))
         another = odd & (self._off >= _ANOTHER)
-        kept = (_KEPT * (at - self.since)).astype(np.int64)
-        self.since = np.where(another, at - kept, np.where(began, first, self.since))
+        self.since[began] = first
+        self._looked[began] = first
+        self.since[another] += ((1 - _KEPT) * (at - self._looked[another])).astype(np.int64)
+        self._looked[another] = at
         self.since[~odd] = 0
         self._off[another | ~odd] = 0
         taken = began | another
