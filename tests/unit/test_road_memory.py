@@ -30,6 +30,10 @@ class Road:
         self._thing = self._unit(self._random.standard_normal((len(cells), 96)))
         self._lit = self._unit(self._random.standard_normal((len(cells), 96)))
 
+    def change(self) -> None:
+        """The thing has another look from now on."""
+        self._thing = self._unit(self._random.standard_normal((len(self.cells), 96)))
+
     @staticmethod
     def _unit(values: np.ndarray) -> np.ndarray:
         return values / np.linalg.norm(values, axis=1, keepdims=True)
@@ -104,6 +108,43 @@ def test_a_thing_at_rest_is_never_absorbed() -> None:
     assert not any(surface.regions for surface in road.show(10)[6:])
 
 
+def age(road: Road, surface: Surface) -> float:
+    """Seconds that the oldest region is said to have lain there."""
+    return max((road.now - EVERY - region.since) / NS for region in surface.regions)
+
+
+def test_what_moves_on_does_not_lie_there_however_long_each_patch_shows_it() -> None:
+    road = Road()
+    road.show(60)
+    told = []
+    for step in range(40):  # 6 s over each of its patches
+        told += road.show(0.8, (0.4 + 0.006 * step, 0.5, 0.445 + 0.006 * step, 0.56))
+        assert age(road, told[-1]) < 6 if told[-1].regions else step < 4
+    assert any(surface.regions for surface in told)
+
+
+def test_what_has_another_look_all_the_time_is_said_to_lie_there_for_a_fifth_of_the_time() -> None:
+    road = Road()
+    road.show(60)
+    ages = []
+    for _ in range(15):
+        road.change()
+        ages.append(age(road, road.show(2.4, THING)[-1]))
+    assert max(ages[:8]) < 6 < ages[-1] < 12
+
+
+def test_one_other_look_in_between_is_something_that_passes() -> None:
+    road = Road()
+    road.show(60)
+    began = road.now
+    road.show(4, THING)
+    look = road._thing
+    road.change()
+    road.show(0.8, THING)
+    road._thing = look
+    assert road.show(4, THING)[-1].regions[0].since <= began + EVERY
+
+
 def test_what_passes_is_not_told() -> None:
     road = Road()
     road.show(60)
@@ -148,6 +189,44 @@ def test_only_what_vehicles_have_driven_over_counts_as_proven() -> None:
         road.show(2)
     proven = road.show(2)[-1].zones[0].proven
     assert 0.1 < proven < 0.5
+
+
+def drive(road: Road, rows: list[float], every: float = 0.2) -> float:
+    """A vehicle as tall as a fifth of the picture is seen at each of these lower edges; the share that is proven."""
+    for bottom in rows:
+        road.watch.follow(box(0.42, bottom - 0.2, 0.58, bottom, drives=True), road.now)
+        road.now += round(every * NS)
+    road.watch.follow(NO_BOXES, road.now)
+    return road.show(0.4)[-1].zones[0].proven
+
+
+def test_between_two_sights_of_a_vehicle_it_has_driven_there_too() -> None:
+    road = Road()
+    road.show(60)
+    assert drive(road, [0.3, 0.48, 0.66, 0.84]) == 0  # it takes two
+    swept = drive(road, [0.3, 0.48, 0.66, 0.84])
+    seldom = Road()
+    seldom.show(60)
+    assert drive(seldom, [0.3, 0.48, 0.66, 0.84], every=0.6) == 0
+    gaps = drive(seldom, [0.3, 0.48, 0.66, 0.84], every=0.6)
+    assert 0 < gaps < 0.6 * swept
+
+
+def test_two_vehicles_that_are_far_apart_or_of_other_sizes_are_not_one() -> None:
+    for second in ((0.42, 0.64, 0.58, 0.84), (0.47, 0.32, 0.53, 0.4)):
+        road = Road()
+        road.show(60)
+        for _ in range(2):
+            road.watch.follow(box(0.42, 0.1, 0.58, 0.3, drives=True), road.now)
+            road.now += NS // 5
+            road.watch.follow(box(*second, drives=True), road.now)
+            road.now += NS // 5
+            road.watch.follow(NO_BOXES, road.now)
+        at = np.isclose(road.cells.centres[:, 1], 0.5, atol=0.02) | np.isclose(
+            road.cells.centres[:, 1], 0.34, atol=0.01
+        )
+        assert not road.watch.passes[at & (road.cells.centres[:, 1] < second[1])].any()
+        assert road.watch.passes.max() == 2
 
 
 def test_a_persons_word_proves_what_is_known_and_familiar_and_nothing_else() -> None:

@@ -76,6 +76,52 @@ def test_a_name_that_is_hardly_ever_seen_does_not_hide_it_for_ever() -> None:
     assert [(change.incident, change.change) for change in changes] == [("obstacle-on-lane", "opened")]
 
 
+def test_what_a_box_leaves_of_a_thing_is_that_thing() -> None:
+    # The region is what lies below the box: the memory does not judge where a box is.
+    named = still("suitcase", 0.32, 0.50, start=5)
+    changes = play(0, 40, (5, 40), named, place=(0.30, 0.51, 0.34, 0.55))
+    assert [change.label for change in changes if change.change == "opened"] == ["suitcase"]
+    apart = play(0, 40, (5, 40), named, place=(0.30, 0.60, 0.34, 0.64))
+    assert sorted(change.label for change in apart if change.change == "opened") == ["suitcase", "unknown object"]
+
+
+def waiting(*places: float) -> list[Mover]:
+    """Vehicles that wait on lane-1 at these heights, and move up for 3 s every 12 s."""
+
+    def mover(at: float) -> Mover:
+        def queued(t: float) -> DetectedObject:
+            moved, rest = divmod(t, 12)
+            return still("car", 0.40, at + 0.01 * (3 * moved + min(rest, 3)))(t)  # type: ignore[return-value]
+
+        return queued
+
+    return [mover(at) for at in places]
+
+
+def test_in_a_queue_it_may_be_of_the_queue_and_waits() -> None:
+    first, second = waiting(0.2, 0.35)
+    place = (0.22, 0.80, 0.26, 0.86)
+    told = [item for item in play(0, 70, (10, 30), first, second, place=place) if "unknown" in item.label]
+    assert told == []
+    told = [item for item in play(0, 70, (10, 60), first, second, place=place) if "unknown" in item.label]
+    assert [item.change for item in told] == ["opened"]
+    assert 40 * NS <= told[0].detected_at <= 41 * NS
+    # One alone may have stopped before it, and who waits on the next lane does not matter.
+    alone = [item for item in play(0, 40, (10, 40), first, place=place) if "unknown" in item.label]
+    beside = play(0, 40, (10, 40), first, second, place=(0.6, 0.80, 0.64, 0.86))
+    for told in (alone, [item for item in beside if "unknown" in item.label]):
+        assert 16 * NS <= told[0].detected_at <= 17 * NS
+
+
+def test_a_restart_does_not_forget_the_queue() -> None:
+    first, second = waiting(0.2, 0.35)
+    stage, again = analyzer(), analyzer()
+    play(0, 15, (10, 60), first, second, stage=stage, place=(0.22, 0.80, 0.26, 0.86))
+    again.restore(json.loads(json.dumps(stage.state())))
+    told = play(15, 24, (10, 60), stage=again, place=(0.22, 0.80, 0.26, 0.86))
+    assert not [item for item in told if "unknown" in item.label]
+
+
 def test_a_restart_in_the_middle_changes_nothing() -> None:
     whole = play(0, 60, (10, 30))
     first = analyzer()

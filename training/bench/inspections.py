@@ -1,6 +1,6 @@
 """Is a lane clear? Inspections of staged lanes: with a thing, with nothing, and with a fault of the camera.
 
-    python -m training.bench.inspections [--split dev|test] [--scenes N] [--start N] [--details]
+    python -m training.bench.inspections [--split dev|test] [--scenes N] [--start N] [--first SEED] [--details]
 
 `--scenes` of the kind `later` and `--start` of the kind `start` of training/bench/learned_scenes.py. Every lane is
 inspected at 74 s: as the memory knows it from traffic, after a person has confirmed it at 64 s, and with each fault of
@@ -107,14 +107,17 @@ def main() -> int:
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--start", type=int, default=8, help="scenes in which a thing lies there from the start")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first scene of each kind")
     parser.add_argument("--details", action="store_true", help="list what was said wrongly or not at all, and why")
     arguments = parser.parse_args()
     backend = TorchBackend(find_weights(load_settings().model))
-    requests: list[Request] = [(arguments.split, "later", seed) for seed in range(arguments.scenes)]
+    first = arguments.first
+    requests: list[Request] = [(arguments.split, "later", seed) for seed in range(first, first + arguments.scenes)]
     cases = [case for pair in see_all(backend, requests, with_faults=True) for case in inspected(*pair)]
-    requests = [(arguments.split, "start", seed) for seed in range(arguments.start)]
+    requests = [(arguments.split, "start", seed) for seed in range(first, first + arguments.start)]
     cases += [case for pair in see_all(backend, requests) for case in inspected(*pair)]
-    print(f"Split {arguments.split}, {arguments.scenes} + {arguments.start} scenes, {backend.version}, {FPS} frames/s. "
+    shown = f"{arguments.scenes} + {arguments.start} scenes from seed {first}"
+    print(f"Split {arguments.split}, {shown}, {backend.version}, {FPS} frames/s. "
           f"{describe()}\n")  # fmt: skip
     print("\n".join(table(cases)))
     if arguments.details:

@@ -31,7 +31,8 @@ class WaitingLanes:
     def see(self, scene: Scene) -> None:
         """Take a frame."""
         self._stands.update(scene)
-        counts = Counter(zone for stand in self._stands.seen(scene.captured_at) for zone in stand.zones)
+        # Only who is seen there now: one that moves up leaves its old place behind.
+        counts = Counter(zone for stand in self._stands.seen(scene.captured_at, 0) for zone in stand.zones)
         self._waited |= {zone: scene.captured_at for zone, count in counts.items() if count >= _QUEUE}
 
     def patience_ns(self, watch: Watch, now: int) -> int:
