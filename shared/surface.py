@@ -24,7 +24,10 @@ class Unfamiliar(_Part):
         description="how sure it is that something lies there; 0.5 is the threshold of the method, "
         "below it nobody can tell"
     )
-    since: Ns = Field(description="capture time since when it has looked so without a break")
+    since: Ns = Field(
+        description="capture time since when it has lain there: half of it has looked as it does without a break; "
+        "what keeps changing its look, or moves on, is young"
+    )
 
 
 class ZoneSurface(_Part):
@@ -34,7 +37,7 @@ class ZoneSurface(_Part):
     known: Unit = Field(description="share of the zone's patches whose empty look has been learned")
     proven: Unit = Field(
         description="share of the zone's patches that were proven empty since they are known: traffic has driven over "
-        "them, or a person has confirmed the view"
+        "them, or was seen before and behind them a moment apart, or a person has confirmed the view"
     )
     hidden: Unit = Field(
         description="share of the zone's known patches that were not once seen free in the last seconds"

@@ -1,5 +1,8 @@
 """The memory of the empty road on made descriptors: what it learns, what it tells, what it never absorbs."""
 
+import copy
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -58,6 +61,18 @@ class Road:
         return told
 
 
+@cache
+def _minute() -> Road:
+    road = Road()
+    road.show(60)
+    return road
+
+
+def learned() -> Road:
+    """A road that was empty for a minute."""
+    return copy.deepcopy(_minute())
+
+
 def box(*xyxy: float, score: float = 0.8, drives: bool = False) -> Boxes:
     return Boxes(np.array([xyxy]), np.array([score], np.float32), np.array([drives]))
 
@@ -77,8 +92,7 @@ def test_a_minute_is_enough_and_an_empty_road_is_familiar() -> None:
 
 
 def test_a_thing_without_a_name_is_told_within_three_seconds_at_its_place() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     began = road.now
     told = road.show(20, THING)
     first = next(index for index, surface in enumerate(told) if surface.regions)
@@ -94,16 +108,14 @@ def test_a_thing_without_a_name_is_told_within_three_seconds_at_its_place() -> N
 
 
 def test_what_is_nearly_unfamiliar_is_told_below_the_threshold_of_the_method() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     regions = [region for surface in road.show(10, THING, faint=0.37)[6:] for region in surface.regions]
     assert regions
     assert all(0.4 <= region.score < 0.5 for region in regions)
 
 
 def test_a_thing_at_rest_is_never_absorbed() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     assert all(surface.regions for surface in road.show(150, THING)[10:])
     assert not any(surface.regions for surface in road.show(10)[6:])
 
@@ -114,8 +126,7 @@ def age(road: Road, surface: Surface) -> float:
 
 
 def test_what_moves_on_does_not_lie_there_however_long_each_patch_shows_it() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     told = []
     for step in range(40):  # 6 s over each of its patches
         told += road.show(0.8, (0.4 + 0.006 * step, 0.5, 0.445 + 0.006 * step, 0.56))
@@ -124,8 +135,7 @@ def test_what_moves_on_does_not_lie_there_however_long_each_patch_shows_it() -> 
 
 
 def test_what_has_another_look_all_the_time_is_said_to_lie_there_for_a_fifth_of_the_time() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     ages = []
     for _ in range(15):
         road.change()
@@ -134,8 +144,7 @@ def test_what_has_another_look_all_the_time_is_said_to_lie_there_for_a_fifth_of_
 
 
 def test_one_other_look_in_between_is_something_that_passes() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     began = road.now
     road.show(4, THING)
     look = road._thing
@@ -146,8 +155,7 @@ def test_one_other_look_in_between_is_something_that_passes() -> None:
 
 
 def test_what_passes_is_not_told() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     told = []
     for _ in range(20):
         told += road.show(0.8, THING) + road.show(2.0)
@@ -163,8 +171,7 @@ def test_what_has_a_name_is_not_told_and_not_learned() -> None:
 
 
 def test_a_slow_change_of_light_is_followed() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     told = [surface for step in range(60) for surface in road.show(6, light=step / 60)]
     assert not any(surface.regions for surface in told)
     assert {surface.state for surface in told} == {"watching"}
@@ -201,12 +208,10 @@ def drive(road: Road, rows: list[float], every: float = 0.2) -> float:
 
 
 def test_between_two_sights_of_a_vehicle_it_has_driven_there_too() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     assert drive(road, [0.3, 0.48, 0.66, 0.84]) == 0  # it takes two
     swept = drive(road, [0.3, 0.48, 0.66, 0.84])
-    seldom = Road()
-    seldom.show(60)
+    seldom = learned()
     assert drive(seldom, [0.3, 0.48, 0.66, 0.84], every=0.6) == 0
     gaps = drive(seldom, [0.3, 0.48, 0.66, 0.84], every=0.6)
     assert 0 < gaps < 0.6 * swept
@@ -214,8 +219,7 @@ def test_between_two_sights_of_a_vehicle_it_has_driven_there_too() -> None:
 
 def test_two_vehicles_that_are_far_apart_or_of_other_sizes_are_not_one() -> None:
     for second in ((0.42, 0.64, 0.58, 0.84), (0.47, 0.32, 0.53, 0.4)):
-        road = Road()
-        road.show(60)
+        road = learned()
         for _ in range(2):
             road.watch.follow(box(0.42, 0.1, 0.58, 0.3, drives=True), road.now)
             road.now += NS // 5
@@ -274,8 +278,7 @@ def test_a_snapshot_of_another_model_or_of_other_zones_is_refused() -> None:
 
 
 def test_a_patch_is_hidden_until_it_is_seen_free_once() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     lorry = box(0.3, 0.2, 0.7, 0.9)
     assert road.show(4, boxes=lorry)[-1].zones[0].hidden == 1
     gap = road.show(0.4)[-1]
@@ -285,8 +288,7 @@ def test_a_patch_is_hidden_until_it_is_seen_free_once() -> None:
 
 
 def test_a_thing_that_shows_only_between_vehicles_hides_its_patches() -> None:
-    road = Road()
-    road.show(60)
+    road = learned()
     lorry = box(0.3, 0.2, 0.7, 0.9)
     told = [road.show(0.4, THING)[-1] if step % 2 else road.show(0.4, boxes=lorry)[-1] for step in range(20)]
     assert 0 < told[-1].zones[0].hidden < 0.1
