@@ -99,24 +99,24 @@ def waiting(*places: float) -> list[Mover]:
 
 
 def test_in_a_queue_it_may_be_of_the_queue_and_waits() -> None:
-    first, second = waiting(0.2, 0.35)
+    queue = waiting(0.2, 0.35, 0.5)
     place = (0.22, 0.80, 0.26, 0.86)
-    told = [item for item in play(0, 70, (10, 30), first, second, place=place) if "unknown" in item.label]
+    told = [item for item in play(0, 70, (10, 30), *queue, place=place) if "unknown" in item.label]
     assert told == []
-    told = [item for item in play(0, 70, (10, 60), first, second, place=place) if "unknown" in item.label]
+    told = [item for item in play(0, 70, (10, 60), *queue, place=place) if "unknown" in item.label]
     assert [item.change for item in told] == ["opened"]
     assert 40 * NS <= told[0].detected_at <= 41 * NS
-    # One alone may have stopped before it, and who waits on the next lane does not matter.
-    alone = [item for item in play(0, 40, (10, 40), first, place=place) if "unknown" in item.label]
-    beside = play(0, 40, (10, 40), first, second, place=(0.6, 0.80, 0.64, 0.86))
-    for told in (alone, [item for item in beside if "unknown" in item.label]):
+    # Two may have met with it, and who waits on the next lane does not matter.
+    two = [item for item in play(0, 40, (10, 40), *queue[:2], place=place) if "unknown" in item.label]
+    beside = play(0, 40, (10, 40), *queue, place=(0.6, 0.80, 0.64, 0.86))
+    for told in (two, [item for item in beside if "unknown" in item.label]):
         assert 16 * NS <= told[0].detected_at <= 17 * NS
 
 
 def test_a_restart_does_not_forget_the_queue() -> None:
-    first, second = waiting(0.2, 0.35)
+    queue = waiting(0.2, 0.35, 0.5)
     stage, again = analyzer(), analyzer()
-    play(0, 15, (10, 60), first, second, stage=stage, place=(0.22, 0.80, 0.26, 0.86))
+    play(0, 15, (10, 60), *queue, stage=stage, place=(0.22, 0.80, 0.26, 0.86))
     again.restore(json.loads(json.dumps(stage.state())))
     told = play(15, 24, (10, 60), stage=again, place=(0.22, 0.80, 0.26, 0.86))
     assert not [item for item in told if "unknown" in item.label]

@@ -11,8 +11,8 @@ from services.analyzer.scene import Scene
 from services.analyzer.state import plain
 from shared.clock import NS
 
-# So many vehicles that stand on one lane are a queue; one alone may have stopped before the thing.
-_QUEUE = 2
+# So many vehicles that stand on one lane are a queue. Two may have met with what lies there.
+_QUEUE = 3
 # A queue that moves up stands again before this time is over.
 _MOVES_UP_NS = 12 * NS
 # Nobody stands for as long in stop and go.
