@@ -81,6 +81,9 @@ def test_what_a_box_leaves_of_a_thing_is_that_thing() -> None:
     named = still("suitcase", 0.32, 0.50, start=5)
     changes = play(0, 40, (5, 40), named, place=(0.30, 0.51, 0.34, 0.55))
     assert [change.label for change in changes if change.change == "opened"] == ["suitcase"]
+    later = still("suitcase", 0.32, 0.50, start=20)
+    changes = play(0, 40, (5, 40), later, place=(0.30, 0.51, 0.34, 0.55))
+    assert [change.label for change in changes if change.change == "opened"] == ["unknown object"]
     apart = play(0, 40, (5, 40), named, place=(0.30, 0.60, 0.34, 0.64))
     assert sorted(change.label for change in apart if change.change == "opened") == ["suitcase", "unknown object"]
 

@@ -9,7 +9,7 @@ from services.analyzer.incidents import Claim, OpenIncident
 from services.analyzer.motion import box_area, box_iou, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.rules.unfamiliar import UnfamiliarThings, is_beside
+from services.analyzer.rules.unfamiliar import LABEL, UnfamiliarThings, is_beside
 from services.analyzer.rules.vacant import VacantStands
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES, is_scenery
@@ -78,5 +78,7 @@ def _same(a: BoxTuple, b: BoxTuple) -> bool:
 
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:
-    """Where it lay when the incident opened, or lies now."""
+    """Where it lay when the incident opened, or lies now; what was told without a name may get one."""
+    if LABEL in (item.label, claim.track.label) and is_beside(item.box, claim.track.box):
+        return True
     return _same(item.box, claim.track.box) or _same(item.anchor, claim.track.box)
