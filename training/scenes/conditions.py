@@ -57,7 +57,6 @@ class Weather:
         table = 255 * np.clip(ramp**conditions.gamma * np.array(conditions.gain), 0, 1)
         self._table = table.round().astype(np.uint8)[None]
         self._plain = conditions.gamma == 1.0 and conditions.gain == (1.0, 1.0, 1.0)
-        self._streaks = self._rain() if conditions.rain else None
         self._spot = self._random.uniform((0.35, 0.1), (0.65, 0.4)), self._random.uniform(-0.04, 0.04, 2)
 
     def apply(self, picture: Picture, index: int) -> Picture:
@@ -68,9 +67,8 @@ class Weather:
         if not self._plain:
             cv2.LUT(picture, self._table, dst=picture)
         height, width = self._shape[:2]
-        if self._streaks is not None:
-            y, x = -index * 137 % height, -index * 61 % width
-            cv2.add(picture, self._streaks[y : y + height, x : x + width], dst=picture)
+        if c.rain:
+            cv2.add(picture, self._rain(index), dst=picture)
         if c.extra == "insect":
             at = np.array([0.5, 0.6]) + 0.25 * np.array([np.sin(index / 35 + c.seed), np.cos(index / 50)])
             cv2.ellipse(
@@ -85,13 +83,22 @@ class Weather:
         cv2.subtract(picture, self._down[y : y + height, x : x + width], dst=picture)
         return picture
 
-    def _rain(self) -> Picture:
-        """Streaks, four times side by side, so that every shift of them is one slice."""
+    def _rain(self, index: int) -> Picture:
+        """Streaks, others on each frame: no drop is still there a fifth of a second later.
+
+        One sheet of streaks that moves would be a view that moves, and the camera's health rightly says so.
+        """
+        height, width = self._shape[:2]
+        count = int(500 * self._c.rain)
+        start = (
+            np.random.default_rng([self._c.seed, index, 1])
+            .uniform((0, 0), (width, height), (count, 2))
+            .astype(np.int32)
+        )
         streaks = np.zeros(self._shape, np.uint8)
-        for _ in range(int(500 * self._c.rain)):
-            x, y = (int(v) for v in self._random.uniform((0, 0), self._shape[1::-1]))
-            cv2.line(streaks, (x, y), (x + 3, y + 22), (45, 45, 48), 1, cv2.LINE_AA)
-        return np.tile(cv2.GaussianBlur(streaks, (3, 3), 0), (2, 2, 1)).astype(np.uint8)
+        lines = list(np.stack([start, start + np.array([3, 22], np.int32)], axis=1))
+        cv2.polylines(streaks, lines, False, (45, 45, 48), 1, cv2.LINE_AA)
+        return cv2.GaussianBlur(streaks, (3, 3), 0).astype(np.uint8, copy=False)
 
     def _patch(self, picture: Picture, index: int) -> None:
         """A cloud's or tree's shadow and a spot of light move; a wet patch grows and stays."""
