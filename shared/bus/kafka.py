@@ -2,15 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from typing import TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicMetadata
 
 from shared.bus import kafka_consumer, kafka_producer
 from shared.bus.base import Partition, Record, Start, TopicSpec
 from shared.bus.common import partition_for
+from shared.bus.kafka_commits import Commits
 from shared.bus.kafka_errors import code_of, reason
 from shared.bus.kafka_reader import KafkaReader
 from shared.bus.kafka_settings import (
@@ -24,9 +27,13 @@ from shared.bus.kafka_settings import (
 from shared.exceptions import BusError
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 Part = TypeVar("Part", kafka_producer.KafkaProducer, kafka_consumer.KafkaConsumer)
 
 _REQUEST_S = REQUEST_MS / 1000
+# The answers to an administration client are handed over by a thread of its own, which runs Python. If the garbage
+# collector ran there and found that very client, the process would abort. In here none is garbage.
+_ADMINS: set[AdminClient] = set()
 # Trying again will not help against these.
 _REFUSED = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -62,11 +69,14 @@ class KafkaBus:
         self._compacted: set[str] = set()
         self._closed = False
         self._reader: KafkaReader | None = None
-        self._admin = AdminClient(connection(bootstrap))
+        self._commits = Commits(bootstrap)
+        admin = AdminClient(connection(bootstrap))
         try:
-            self._admin.list_topics(timeout=BOOTSTRAP_MS / 1000)
+            admin.list_topics(timeout=BOOTSTRAP_MS / 1000)
         except KafkaException as error:
             raise unreachable(bootstrap, reason(error)) from None
+        self._admin: AdminClient | None = admin
+        _ADMINS.add(admin)
 
     def ensure_topics(self, specs: Iterable[TopicSpec]) -> None:
         """Create the topics that do not exist; leave the others as they are."""
@@ -74,7 +84,7 @@ class KafkaBus:
         self._compacted |= {spec.name for spec in wanted.values() if spec.compact}
         missing = sorted(set(wanted) - set(self._topics()))
         if missing:
-            self._ask("create topics", lambda: self._create([wanted[name] for name in missing]))
+            self._ask("create topics", lambda admin: _create(admin, [wanted[name] for name in missing]))
         # Also those that another service has just created: they are usable once every partition has a leader.
         deadline = time.monotonic() + _REQUEST_S
         while not set(wanted) <= {name for name, topic in self._topics().items() if _led(topic)}:
@@ -131,15 +141,12 @@ class KafkaBus:
     def lag(self, group: str, topic: str) -> int:
         """Messages of the topic (those still kept) that the group has not committed."""
         first = self._offsets(topic, OffsetSpec.earliest())
-        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in first])]
-        answer = self._ask(
-            "list offsets",
-            lambda: self._admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S)[group].result(),
+        committed = self._ask(
+            "list offsets", lambda admin: self._commits.of(group, [(topic, number) for number in first])
         )
-        # A partition without a commit has a negative one. Commits first, end last: the lag is never too small.
-        committed = {stored.partition: stored.offset for stored in answer.topic_partitions}
+        # Commits first, end last: the lag is never too small.
         last = self.end_offsets(topic)
-        return sum(max(0, last[n] - max(first[n], committed.get(n, -1))) for n in first)
+        return sum(max(0, last[n] - max(first[n], committed.get((topic, n), -1))) for n in first)
 
     def close(self) -> None:
         """Close everything made from this bus; idempotent."""
@@ -148,24 +155,15 @@ class KafkaBus:
                 return
             self._closed = True
             made, self._made = self._made, []
-        try:
-            for part in made:
-                part.close()
-        finally:
+            admin, self._admin = self._admin, None
+        if admin is not None:
+            _ADMINS.discard(admin)
+        with ExitStack() as stack:  # all are closed, also when one of them tells of messages that were not stored
+            stack.callback(self._commits.close)
             if self._reader is not None:
-                self._reader.close()
-
-    def _create(self, specs: list[TopicSpec]) -> None:
-        topics = [NewTopic(spec.name, num_partitions=spec.partitions, config=topic_configs(spec)) for spec in specs]
-        for name, made in self._admin.create_topics(topics, operation_timeout=_REQUEST_S).items():
-            try:
-                made.result()
-            except KafkaException as error:
-                if code_of(error) in _REFUSED:
-                    raise BusError(f"topic {name} not created: {reason(error)}") from None
-                # Another service that starts at the same time may have been faster, or this one's last try.
-                if code_of(error) != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise
+                stack.callback(self._reader.close)
+            for part in reversed(made):
+                stack.callback(part.close)
 
     def _reading(self) -> KafkaReader:
         self._check_open()
@@ -176,7 +174,7 @@ class KafkaBus:
 
     def _topics(self) -> dict[str, TopicMetadata]:
         # Asking for all never makes a topic, as asking for a single one may.
-        return self._ask("list topics", lambda: self._admin.list_topics(timeout=_REQUEST_S).topics)
+        return self._ask("list topics", lambda admin: admin.list_topics(timeout=_REQUEST_S).topics)
 
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         found = self._topics().get(topic)
@@ -184,19 +182,21 @@ class KafkaBus:
             raise BusError(f"topic {topic} does not exist")
         specs = {TopicPartition(topic, number): spec for number in sorted(found.partitions)}
 
-        def ask() -> dict[int, int]:
-            answers = self._admin.list_offsets(specs, request_timeout=_REQUEST_S)
+        def ask(admin: AdminClient) -> dict[int, int]:
+            answers = _answered(admin.list_offsets(specs, request_timeout=_REQUEST_S))
             return {partition.partition: answer.result().offset for partition, answer in answers.items()}
 
         return self._ask("list offsets", ask)
 
-    def _ask(self, what: str, call: Callable[[], T]) -> T:
+    def _ask(self, what: str, call: Callable[[AdminClient], T]) -> T:
         """Ask the cluster; tried again for a while where trying helps, such as a coordinator that is being elected."""
         deadline = time.monotonic() + _REQUEST_S
         while True:
-            self._check_open()
+            admin = self._admin
+            if admin is None:
+                raise BusError("the bus is closed")
             try:
-                return call()
+                return call(admin)
             except KafkaException as error:
                 if code_of(error) in _REFUSED:
                     raise BusError(f"Kafka at {self._bootstrap} refused to {what}: {reason(error)}") from None
@@ -206,12 +206,34 @@ class KafkaBus:
 
     def _keep(self, part: Part) -> Part:
         with self._lock:
-            self._made = [*(other for other in self._made if not other.closed), part]
-        return part
+            if not self._closed:
+                self._made = [*(other for other in self._made if not other.closed), part]
+                return part
+        part.close()
+        raise BusError("the bus is closed")
 
     def _check_open(self) -> None:
         if self._closed:
             raise BusError("the bus is closed")
+
+
+def _create(admin: AdminClient, specs: list[TopicSpec]) -> None:
+    topics = [NewTopic(spec.name, num_partitions=spec.partitions, config=topic_configs(spec)) for spec in specs]
+    for name, made in _answered(admin.create_topics(topics, operation_timeout=_REQUEST_S)).items():
+        try:
+            made.result()
+        except KafkaException as error:
+            if code_of(error) in _REFUSED:
+                raise BusError(f"topic {name} not created: {reason(error)}") from None
+            # Another service that starts at the same time may have been faster, or this one's last try.
+            if code_of(error) != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+def _answered(answers: Mapping[Key, Future[T]]) -> Mapping[Key, Future[T]]:
+    """Once all answers are there: nothing of a request outlives who asked."""
+    wait(answers.values())
+    return answers
 
 
 def _led(topic: TopicMetadata) -> bool:

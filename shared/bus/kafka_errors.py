@@ -2,6 +2,17 @@
 
 from confluent_kafka import KafkaError, KafkaException
 
+PASSING = {
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._WAIT_COORD,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REQUEST_TIMED_OUT,
+}
+"""A group's coordinator that is coming up, moving or out of reach: asking again helps."""
+
 
 def reason(error: BaseException | KafkaError) -> str:
     """Name and text of an error; the client's own texts are short but may lack what is meant."""

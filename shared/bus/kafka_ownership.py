@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Iterable, Mapping
 
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
 from confluent_kafka import Consumer as Client
-from confluent_kafka import TopicPartition
 
-from shared.bus.base import Partition
+from shared.bus.base import Partition, Start
+from shared.bus.kafka_commits import committed_at_last
 
 # What the client's group metadata begins with in the form that is known here; the generation follows.
 _METADATA = b"CGMDv2:"
@@ -17,13 +18,17 @@ class Ownership:
 
     The client calls the `on_…` methods on the service's thread, while it is inside `poll` or `close`.
 
+    Args:
+        start: where to read from when the group has committed nothing.
+
     Attributes:
         owned: what this member may hand out and commit. Empty while a rebalance is under way: by then the group may
             have gone on, and the broker would take a commit for a partition that is another's.
         positions: the next offset to hand out, of the partitions that were read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: Start) -> None:
+        self._start = OFFSET_BEGINNING if start == "earliest" else OFFSET_END
         self.owned: set[Partition] = set()
         self.positions: dict[Partition, int] = {}
         self._before: set[Partition] = set()
@@ -46,15 +51,24 @@ class Ownership:
         self._lose(gone)
 
     def on_assign(self, client: Client, assigned: Iterable[TopicPartition]) -> None:
-        """A rebalance is over."""
+        """A rebalance is over.
+
+        Every partition begins at an offset that is named here. Left to itself the client asks for the committed one,
+        and if the coordinator is moving just then, it never reads the partition (confluentinc/librdkafka#5586).
+
+        Raises:
+            KafkaException: the committed offsets are not told; nothing is owned then.
+        """
         new = _addresses(assigned)
         generation = _generation(client)
         # With a generation in between, another member may have owned what comes back.
         straight = None not in (generation, self._generation) and generation == (self._generation or 0) + 1
         kept = self._before & new if straight else set()
         self._lose(self._before - kept)
+        stored = committed_at_last(client, new - set(self.positions))
+        begin = dict.fromkeys(new, self._start) | stored | self.positions
+        client.assign([TopicPartition(*partition, begin[partition]) for partition in sorted(new)])
         self._before, self._generation, self.owned = set(), generation, new
-        client.assign([_at(partition, self.positions.get(partition)) for partition in sorted(new)])
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Read these from the committed offset after the rebalance that is under way."""
@@ -73,11 +87,6 @@ class Ownership:
 
 def _addresses(partitions: Iterable[TopicPartition]) -> set[Partition]:
     return {(partition.topic, partition.partition) for partition in partitions}
-
-
-def _at(partition: Partition, offset: int | None) -> TopicPartition:
-    """Without an offset the client begins at the committed one."""
-    return TopicPartition(*partition) if offset is None else TopicPartition(*partition, offset)
 
 
 def _generation(client: Client) -> int | None:

@@ -21,10 +21,12 @@ class KafkaProducer:
     """See `shared.bus.base.Producer`. Idempotent, ordered, with a bounded queue.
 
     What became of a message is known once somebody calls `send` or `flush` again; there is no thread for it.
+    `close` waits for the sends that are under way, so a message is either taken before it or refused.
     """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
+        self._gate = threading.Lock()  # who holds it may put a message into the client, or replace or close it
         self._client = self._make()
         self._rotation = Rotation()
         self._partitions: dict[str, int] = {}
@@ -97,15 +99,14 @@ class KafkaProducer:
         Raises:
             BusError: some message was not stored.
         """
-        with self._lock:
+        with self._gate:
             if self.closed:
                 return
             self.closed = True
         try:
             self.flush()
         finally:
-            self._client.purge()
-            self._client.flush(1.0)
+            _drop(self._client)
 
     def _make(self) -> Client:
         return Client(connection(self._bootstrap) | producer_settings())
@@ -116,28 +117,26 @@ class KafkaProducer:
 
     def _produce(self, topic: str, arguments: dict[str, Any], deadline: float) -> None:
         while True:
-            if self.closed:
-                raise BusError("the producer is closed")
-            try:
-                self._client.produce(topic, **arguments)
-                self._client.poll(0)
+            with self._gate:
+                if self.closed:
+                    raise BusError("the producer is closed")
+                client = self._client
+                try:
+                    client.produce(topic, **arguments)
+                    full = False
+                except BufferError:
+                    full = True
+                except KafkaException as error:
+                    if error.args[0].fatal():
+                        self._client = self._make()
+                        _drop(client)
+                    raise BusError(f"topic {topic}: not sent: {reason(error)}") from None
+            # Outside of the gate: it calls `done`, and may wait.
+            client.poll(_WAIT_S if full else 0)
+            if not full:
                 return
-            except BufferError:
-                if time.monotonic() > deadline:
-                    text = f"Kafka does not keep up: {QUEUE_BYTES >> 20} MiB unsent for {SEND_S:.0f} s"
-                    raise BusError(text) from None
-                self._client.poll(_WAIT_S)
-            except KafkaException as error:
-                if error.args[0].fatal():
-                    self._renew()
-                raise BusError(f"topic {topic}: not sent: {reason(error)}") from None
-
-    def _renew(self) -> None:
-        """A client with a fatal error takes nothing any more; what it still held is told as lost in `flush`."""
-        with self._lock:
-            old, self._client = self._client, self._make()
-        old.purge()
-        old.flush(1.0)
+            if time.monotonic() > deadline:
+                raise BusError(f"Kafka does not keep up: {QUEUE_BYTES >> 20} MiB unsent for {SEND_S:.0f} s")
 
     def _count(self, topic: str, deadline: float) -> int:
         """Partitions of a topic; waits for one that is just being made.
@@ -157,3 +156,9 @@ class KafkaProducer:
                 raise BusError(f"topic {topic}: not sent: {why}")
             time.sleep(0.1)
         raise BusError("the producer is closed")
+
+
+def _drop(client: Client) -> None:
+    """Give up what a client still holds; it is told as lost in `flush`."""
+    client.purge()
+    client.flush(1.0)
