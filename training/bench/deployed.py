@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from shared import topics
 from shared.bus.kafka import KafkaBus
@@ -19,11 +22,27 @@ _WAYSIDE = Path(sys.executable).parent / "wayside"
 _STOP_S = 40.0
 
 
-@contextmanager
-def deployed(site: Site, services: Sequence[str]) -> Iterator[KafkaBus]:
-    """Kafka, Redis and these services of `site` on this machine, stopped at the end; gives a connection to the bus.
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What runs.
 
-    Settings of the environment hold for the services as well, but for the servers' addresses.
+    Attributes:
+        kafka: HOST:PORT of the broker.
+        processes: of each service, by its name.
+    """
+
+    bus: KafkaBus
+    kafka: str
+    processes: dict[str, list[psutil.Process]] = field(default_factory=dict)
+
+
+@contextmanager
+def deployed(site: Site, services: Sequence[str], settings: Mapping[str, str] | None = None) -> Iterator[Deployment]:
+    """Kafka, Redis and these services of `site` on this machine, stopped at the end; a service that is named twice runs
+    in two processes.
+
+    Settings of the environment hold for the services as well, but for the servers' addresses; `settings` are further
+    ones, such as `{"WAYSIDE_BACKEND": "openvino"}`.
 
     Raises:
         ConfigError: Kafka or Redis cannot be started; one line with its reason.
@@ -39,11 +58,14 @@ def deployed(site: Site, services: Sequence[str]) -> Iterator[KafkaBus]:
         path.write_text(site.model_dump_json(exclude_defaults=True, by_alias=True))
         environment = {
             **os.environ, "WAYSIDE_KAFKA": broker.bootstrap, "WAYSIDE_REDIS": server.url, "WAYSIDE_SITE": str(path),
-            "WAYSIDE_DATA": str(folder / "data"), "WAYSIDE_LOG_LEVEL": "warning",
+            "WAYSIDE_DATA": str(folder / "data"), "WAYSIDE_LOG_LEVEL": "warning", **(settings or {}),
         }  # fmt: skip
+        deployment = Deployment(bus, broker.bootstrap)
         for name in services:
-            stack.callback(_stop, subprocess.Popen([_WAYSIDE, name], env=environment, stdin=subprocess.DEVNULL))
-        yield bus
+            process = subprocess.Popen([_WAYSIDE, name], env=environment, stdin=subprocess.DEVNULL)
+            stack.callback(_stop, process)
+            deployment.processes.setdefault(name, []).append(psutil.Process(process.pid))
+        yield deployment
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

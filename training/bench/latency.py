@@ -8,21 +8,19 @@ One lane of four cameras is entered in the wrong direction, so that every car on
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from rich.table import Table
 
 from services.producer import read_once
-from shared import topics
-from shared.bus.base import Bus
 from shared.exceptions import ConfigError
 from shared.frames import Frame
 from shared.site import Site
 from training.bench.deployed import deployed
 from training.bench.machine import describe, taken
 from training.bench.pipeline import highway
-from training.bench.stream import Cameras, Key, Seen, Watcher
+from training.bench.stream import Cameras, Key, Seen, Watcher, analysed_rate, await_all, drain
 from training.intervals import percentile
 from training.report import wide_console
 
@@ -36,7 +34,6 @@ _BACKLOG = 40
 _SETTLE_S = 2.0
 # So long after it has shed, a camera still sheds earlier (services/detector/waiting.py).
 _CALM_S = 11.0
-_READY_S = 120.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,16 +60,19 @@ def measure(seconds: float) -> Table:
     """
     others = taken()
     site, pictures = place()
-    with deployed(site, ("detector", "analyzer", "alerts")) as bus:
+    with deployed(site, ("detector", "analyzer", "alerts")) as deployment:
+        bus = deployment.bus
         watcher, cameras = Watcher(bus), Cameras(bus, [camera.id for camera in site.cameras], pictures)
         seen = watcher.seen
-        _await_all(seen.tracks, cameras.pile_up(1, "warm-up"))
+        await_all(seen.tracks, cameras.pile_up(1, "warm-up"))
         backlog = cameras.pile_up(_BACKLOG, "capacity")
-        _await_all(seen.detections, backlog)
+        await_all(seen.detections, backlog)
         times = sorted(seen.detections[key] for key in backlog)
         # The first batch is there after the model has run once; the rate is that of the others.
         most = 1e9 * (len(times) - _CAMERAS) / (times[-1] - times[_CAMERAS - 1])
-        capacity = analysed_rate(cameras.send(1.3 * most, seconds), seen, bus)
+        sent = cameras.send(1.3 * most, seconds)
+        drain(bus)
+        capacity = analysed_rate(sent, seen)
         table = Table(
             title=f"{_CAMERAS} cameras, capacity {capacity:.1f} frames/s (backlog: {most:.1f}), {seconds:g} s each, ms",
             caption=f"{describe()}; {others}",
@@ -85,7 +85,7 @@ def measure(seconds: float) -> Table:
         for load in _LOADS:
             time.sleep(_CALM_S)
             sent = cameras.send(load / 100 * capacity, seconds)
-            _drain(bus)
+            drain(bus)
             table.add_row(f"{load} %", f"{len(sent) / seconds:.1f}", *figures(sent, seen))
         cameras.close()
         watcher.close()
@@ -109,13 +109,6 @@ def place() -> tuple[Site, list[Frame]]:
     return site.model_copy(update={"cameras": cameras}), list(islice(read_once(camera), _PICTURES))
 
 
-def analysed_rate(sent: Sequence[Key], seen: Seen, bus: Bus) -> float:
-    """Frames/s that were analysed of those sent."""
-    _drain(bus)
-    times = sorted(seen.detections[key] for key in sent if key in seen.detections)
-    return 1e9 * (len(times) - 1) / (times[-1] - times[0])
-
-
 def figures(sent: Sequence[Key], seen: Seen) -> list[str]:
     """The row of one load: what was shed, and percentiles in ms of what could be read of the rest."""
     counted = [key for key in sent if key[1] >= sent[0][1] + _SETTLE_S * 1e9]
@@ -129,25 +122,6 @@ def figures(sent: Sequence[Key], seen: Seen) -> list[str]:
     values = [percentile(times, percent) for times, percents in columns for percent in percents]
     shed = 100 * (1 - len(there) / len(counted))
     return [f"{shed:.1f} %", *("-" if value is None else f"{value:.0f}" for value in values), str(len(alerts))]
-
-
-def _await_all(there: Mapping[Key, int], keys: Sequence[Key]) -> None:
-    deadline = time.monotonic() + _READY_S
-    while not all(key in there for key in keys):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {_READY_S:g} s the services have not finished {len(keys)} frames")
-        time.sleep(0.1)
-
-
-def _drain(bus: Bus) -> None:
-    """Wait until all stages are done, and the readers have seen it."""
-    for group, topic in topics.STAGES:
-        deadline = time.monotonic() + _READY_S
-        while group in (topics.DETECTOR_GROUP, topics.ANALYZER_GROUP, topics.ALERTS_GROUP) and bus.lag(group, topic):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{group} did not finish {topic} within {_READY_S:g} s")
-            time.sleep(0.1)
-    time.sleep(0.5)
 
 
 if __name__ == "__main__":

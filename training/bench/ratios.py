@@ -7,7 +7,10 @@ from rich.table import Table
 
 from training.bench.machine import describe
 
-_PICKS: tuple[Callable[[Sequence[float]], float], ...] = (min, statistics.median, max)
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    """Minimum, median, maximum."""
+    return min(values), statistics.median(values), max(values)
 
 
 def ratio_table(
@@ -29,7 +32,7 @@ def ratio_table(
         table.add_column(column, justify="left" if left else "right", no_wrap=left)
     for name, own in measured.items():
         ratios = [ratio(*pair) for pair in zip(own, measured[of], strict=True)]
-        figures = [f"{pick(own):.{digits[0]}f}" for pick in _PICKS]
-        figures += [f"{pick(ratios):.{digits[1]}f}" for pick in _PICKS]
+        figures = [f"{value:.{digits[0]}f}" for value in spread(own)]
+        figures += [f"{value:.{digits[1]}f}" for value in spread(ratios)]
         table.add_row(name, *figures)
     return table

@@ -4,7 +4,7 @@ import heapq
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared import topics
@@ -12,6 +12,8 @@ from shared.bus.base import Bus, Record
 from shared.clock import NS, from_rfc3339
 from shared.frames import Frame
 from shared.messages import Alert, Detections, Message, Tracks
+
+_READY_S = 120.0
 
 Key = tuple[str, int]
 """Camera and capture time, UTC ns."""
@@ -120,3 +122,39 @@ class Watcher:
         event = _Envelope.from_bytes(record.value)
         if event.type.endswith(".opened"):
             self.seen.alerts.setdefault((event.data.camera, from_rfc3339(event.data.detected_at)), now)
+
+
+def analysed_rate(sent: Sequence[Key], seen: Seen) -> float:
+    """Frames/s that were analysed of those sent; 0 where that was one or none."""
+    times = sorted(seen.detections[key] for key in sent if key in seen.detections)
+    return 1e9 * (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+
+
+def await_all(there: Mapping[Key, int], keys: Sequence[Key]) -> None:
+    """Wait until each of these has its result.
+
+    Raises:
+        TimeoutError: some have none after two minutes.
+    """
+    deadline = time.monotonic() + _READY_S
+    while not all(key in there for key in keys):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {_READY_S:g} s the services have not finished {len(keys)} frames")
+        time.sleep(0.1)
+
+
+def drain(
+    bus: Bus, groups: Collection[str] = (topics.DETECTOR_GROUP, topics.ANALYZER_GROUP, topics.ALERTS_GROUP)
+) -> None:
+    """Wait until the stages of these groups are done, and the readers have seen it.
+
+    Raises:
+        TimeoutError: one is not after two minutes.
+    """
+    for group, topic in topics.STAGES:
+        deadline = time.monotonic() + _READY_S
+        while group in groups and bus.lag(group, topic):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{group} did not finish {topic} within {_READY_S:g} s")
+            time.sleep(0.1)
+    time.sleep(0.5)
