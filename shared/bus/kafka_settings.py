@@ -23,6 +23,8 @@ QUEUE_BYTES = 64 << 20
 # Wait for more small messages to fill a request. 5 ms is invisible beside 100 ms between frames; a flush ends it.
 LINGER_MS = 5
 BATCH_BYTES = 64 << 10
+# JPEG does not compress, and JSON is small beside it.
+COMPRESSION = "none"
 
 # A member that dies without a word (SIGKILL, power) is replaced after this long. Brokers allow 6 s at least
 # (group.min.session.timeout.ms); 10 s leave room for a pause of the machine.
@@ -70,7 +72,7 @@ def producer_settings() -> dict[str, Any]:
         "acks": "all",
         "enable.idempotence": True,  # implies endless retries within DELIVERY_MS, and order per partition
         "partitioner": "murmur2_random",  # as Java's clients: a camera stays in its partition whoever sends it
-        "compression.type": "none",  # JPEG does not compress, and JSON is small beside it
+        "compression.type": COMPRESSION,
         "message.max.bytes": BATCH_LIMIT_BYTES,
         "batch.size": BATCH_BYTES,
         "linger.ms": LINGER_MS,
