@@ -231,8 +231,13 @@ def _create(admin: AdminClient, specs: list[TopicSpec]) -> None:
 
 
 def _answered(answers: Mapping[Key, Future[T]]) -> Mapping[Key, Future[T]]:
-    """Once all answers are there: nothing of a request outlives who asked."""
-    wait(answers.values())
+    """Once all answers are there: nothing of a request outlives who asked.
+
+    Raises:
+        KafkaException: they do not come, although the client itself gives up before.
+    """
+    if wait(answers.values(), timeout=2 * _REQUEST_S).not_done:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
     return answers
 
 
