@@ -4,7 +4,7 @@ import pytest
 
 from shared.bus import kafka_settings
 from shared.bus.kafka_settings import consumer_settings, producer_settings
-from training.bench.kafka_variants import varied
+from training.bench.kafka_variants import concerns, varied
 
 
 def test_a_variant_holds_for_clients_that_are_made_within_it_and_no_longer():
@@ -22,3 +22,8 @@ def test_a_variant_holds_for_clients_that_are_made_within_it_and_no_longer():
 def test_what_cannot_be_varied_is_refused(variant: str):
     with pytest.raises(ValueError), varied(variant):
         pass
+
+
+def test_a_variant_takes_its_turns_only_where_it_can_change_something():
+    assert [concerns(variant, True) for variant in ("", "FETCH_WAIT_MS=1", "LINGER_MS=1")] == [True, True, False]
+    assert [concerns(variant, False) for variant in ("", "FETCH_WAIT_MS=1", "LINGER_MS=1")] == [True, False, True]

@@ -16,7 +16,7 @@ from shared.exceptions import ConfigError
 from training.bench.cameras import backlog_cost, place, worker_settings
 from training.bench.deployed import deployed
 from training.bench.kafka_client import SPECS, receive, receive_paced, send, send_results
-from training.bench.kafka_variants import changes, varied
+from training.bench.kafka_variants import changes, concerns, varied
 from training.bench.machine import describe, taken
 from training.bench.pipeline import highway
 from training.bench.ratios import spread
@@ -120,7 +120,7 @@ def _costs(
         costs: dict[tuple[str, str], list[float]] = {}
         for _ in range(rounds):
             for (name, unit), part in parts.items():
-                for variant in variants:
+                for variant in (one for one in variants if concerns(one, name.startswith("receive"))):
                     with varied(variant):
                         what = f"{name}; {variant}" if variant else name
                         costs.setdefault((what, unit), []).append(part())

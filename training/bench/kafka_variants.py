@@ -19,6 +19,11 @@ def varied(variant: str) -> Iterator[None]:
         yield
 
 
+def concerns(variant: str, receiving: bool) -> bool:
+    """Whether a variant can change what receiving costs, or sending."""
+    return not variant or any(name.startswith("FETCH") == receiving for name in changes(variant))
+
+
 def changes(variant: str) -> dict[str, int | str]:
     """What a variant changes.
 
