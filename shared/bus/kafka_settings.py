@@ -36,9 +36,8 @@ MAX_POLL_MS = 60_000
 # How long an empty fetch waits at the broker. While it waits, partitions that have just run dry here are not asked
 # for, so this adds to their latency: 50 ms, against Kafka's 500.
 FETCH_WAIT_MS = 50
-# 512 KiB are 2 to 5 frames of a camera: with 2 MiB librdkafka takes half as much CPU again per MB (docs/benchmarks.md).
-# 16 MiB in all bound what a worker holds that another might do instead. A single message that is larger still comes
-# through.
+# 512 KiB are 2 to 5 frames of a camera; more takes as much CPU per MB (docs/benchmarks.md). 16 MiB in all bound what a
+# worker holds that another might do instead. A single message that is larger still comes through.
 FETCH_PARTITION_BYTES = 512 << 10
 FETCH_BYTES = 16 << 20
 # How soon to ask again once the service has taken something of a full prefetch; librdkafka waits a second.
