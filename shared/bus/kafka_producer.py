@@ -32,9 +32,8 @@ class KafkaProducer:
         self._partitions: dict[str, int] = {}
         self._lock = threading.Lock()
         self._sent = 0
-        self._pending: dict[
-            int, None
-        ] = {}  # numbers of the messages that are neither stored nor given up, oldest first
+        # Numbers of the messages that are neither stored nor given up, oldest first.
+        self._pending: dict[int, None] = {}
         self._errors: list[str] = []
         self.closed = False
 
@@ -57,10 +56,10 @@ class KafkaProducer:
             self._pending[number] = None
 
         def done(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                with self._lock:
+            with self._lock:  # also for the pop: `_oldest` looks at it from another thread
+                if error is not None:
                     self._errors.append(f"topic {topic}: {reason(error)}")
-            self._pending.pop(number, None)
+                self._pending.pop(number, None)
 
         arguments: dict[str, Any] = {
             "value": value,
@@ -75,7 +74,8 @@ class KafkaProducer:
         try:
             self._produce(topic, arguments, deadline)
         except BaseException:
-            self._pending.pop(number, None)
+            with self._lock:
+                self._pending.pop(number, None)
             raise
 
     def flush(self, timeout_s: float = 30.0) -> None:
