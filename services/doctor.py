@@ -20,7 +20,7 @@ def examine(settings: Settings) -> Table:
         ("device", lambda: _device(settings)),
         ("backend", lambda: _backend(settings)),
         ("video decoder", _decoder),
-        ("crc32c", _crc32c),
+        ("Kafka client", _kafka_client),
         ("embedded Redis", _embedded_redis),
         ("Java and Maven for --kafka local", _java),
         (f"Kafka at {settings.kafka}", lambda: _kafka(settings)),
@@ -61,10 +61,10 @@ def _decoder() -> str:
     return f"PyAV {av.__version__}"
 
 
-def _crc32c() -> str:
-    import crc32c
+def _kafka_client() -> str:
+    import confluent_kafka
 
-    return f"crc32c {crc32c.__version__}" if hasattr(crc32c, "__version__") else "crc32c is installed"
+    return f"librdkafka {confluent_kafka.libversion()[0]}"
 
 
 def _embedded_redis() -> str:

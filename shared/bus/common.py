@@ -1,9 +1,8 @@
 """What both buses do alike: the partition of a key, the limit on a message's size, the keyless rotation."""
 
 import itertools
+import struct
 from collections.abc import Mapping
-
-from kafka.partitioner.default import murmur2
 
 from shared.exceptions import BusError
 
@@ -12,15 +11,35 @@ MAX_MESSAGE_BYTES = 8 << 20
 # Batch header, record fields and length prefixes of Kafka's record format v2, rounded up.
 RECORD_OVERHEAD = 128
 HEADER_OVERHEAD = 10
+_WORD = 0xFFFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """The 32-bit hash of Kafka's default partitioner, 0 to 2**32 - 1.
+
+    Austin Appleby's MurmurHash2 with Kafka's seed; org.apache.kafka.common.utils.Utils.murmur2.
+    """
+    mixer = 0x5BD1E995
+    value = 0x9747B28C ^ len(data)
+    whole = len(data) & ~3
+    for (word,) in struct.iter_unpack("<I", data[:whole]):
+        word = (word * mixer) & _WORD
+        word ^= word >> 24
+        value = ((value * mixer) & _WORD) ^ ((word * mixer) & _WORD)
+    if rest := data[whole:]:
+        value = ((value ^ int.from_bytes(rest, "little")) * mixer) & _WORD
+    value ^= value >> 13
+    value = (value * mixer) & _WORD
+    return value ^ (value >> 15)
 
 
 def partition_for(key: str, partitions: int) -> int:
-    """The partition of a key, as Kafka's default partitioner (Java and kafka-python) computes it.
+    """The partition of a key, as Kafka's default partitioner computes it.
 
     >>> partition_for("a2-km41", 12)
     5
     """
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 def message_bytes(key: str | None, value: bytes | None, headers: Mapping[str, bytes]) -> int:

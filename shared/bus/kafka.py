@@ -1,34 +1,53 @@
-"""The bus over Apache Kafka, by kafka-python."""
+"""The bus over Apache Kafka, by librdkafka."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from contextlib import ExitStack
+from typing import TypeVar
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, OffsetOutOfRangeError, RetriableError, TopicAlreadyExistsError, for_code
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicMetadata
 
 from shared.bus import kafka_consumer, kafka_producer
 from shared.bus.base import Partition, Record, Start, TopicSpec
 from shared.bus.common import partition_for
-from shared.bus.kafka_producer import reason
+from shared.bus.kafka_commits import Commits
+from shared.bus.kafka_errors import code_of, reason
+from shared.bus.kafka_reader import KafkaReader
 from shared.bus.kafka_settings import (
+    BOOTSTRAP_MS,
     REQUEST_MS,
-    check_client,
     check_reachable,
     connection,
-    consumer_settings,
     topic_configs,
     unreachable,
 )
 from shared.exceptions import BusError
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 Part = TypeVar("Part", kafka_producer.KafkaProducer, kafka_consumer.KafkaConsumer)
 
-# One picture, or the next messages of a partition: a healthy broker answers within milliseconds.
-_READ_S = 3.0
+_REQUEST_S = REQUEST_MS / 1000
+# The answers to an administration client are handed over by a thread of its own, which runs Python. If the garbage
+# collector ran there and found that very client, the process would abort. In here none is garbage.
+_ADMINS: set[AdminClient] = set()
+# Trying again will not help against these.
+_REFUSED = {
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_REQUEST,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.UNSUPPORTED_VERSION,
+    KafkaError._INVALID_ARG,
+}
 
 
 class KafkaBus:
@@ -38,44 +57,47 @@ class KafkaBus:
         bootstrap: HOST:PORT[,HOST:PORT].
 
     Raises:
-        ConfigError: `bootstrap` is malformed, or the module crc32c is missing.
+        ConfigError: `bootstrap` is malformed.
         BusError: no broker answers within 10 s.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        check_client()
         check_reachable(bootstrap)
         self._bootstrap = bootstrap
         self._lock = threading.Lock()
-        self._reading = threading.Lock()
-        self._reader: KafkaConsumer | None = None
         self._made: list[kafka_producer.KafkaProducer | kafka_consumer.KafkaConsumer] = []
         self._compacted: set[str] = set()
         self._closed = False
-        self._admin = self._connect(lambda: KafkaAdminClient(**connection(bootstrap)))
+        self._reader: KafkaReader | None = None
+        self._commits = Commits(bootstrap)
+        admin = AdminClient(connection(bootstrap))
+        try:
+            admin.list_topics(timeout=BOOTSTRAP_MS / 1000)
+        except KafkaException as error:
+            raise unreachable(bootstrap, reason(error)) from None
+        self._admin: AdminClient | None = admin
+        _ADMINS.add(admin)
 
     def ensure_topics(self, specs: Iterable[TopicSpec]) -> None:
         """Create the topics that do not exist; leave the others as they are."""
         wanted = {spec.name: spec for spec in specs}
         self._compacted |= {spec.name for spec in wanted.values() if spec.compact}
-        missing = set(wanted) - set(self._ask("list topics", lambda: self._admin.list_topics()))
+        missing = sorted(set(wanted) - set(self._topics()))
         if missing:
-            topics = {
-                name: {"num_partitions": wanted[name].partitions, "configs": topic_configs(wanted[name])}
-                for name in sorted(missing)
-            }
-            answer = self._ask("create topics", lambda: self._admin.create_topics(topics, raise_errors=False))
-            for topic in answer["topics"]:
-                error = for_code(topic["error_code"])
-                # Another service that starts at the same time may have been faster.
-                if topic["error_code"] and error is not TopicAlreadyExistsError:
-                    raise BusError(f"topic {topic['name']} not created: {error.__name__}: {topic['error_message']}")
+            self._ask("create topics", lambda admin: _create(admin, [wanted[name] for name in missing]))
         # Also those that another service has just created: they are usable once every partition has a leader.
-        self._ask("wait for topics", lambda: self._admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS))
+        deadline = time.monotonic() + _REQUEST_S
+        while not set(wanted) <= {name for name, topic in self._topics().items() if _led(topic)}:
+            if time.monotonic() > deadline:
+                raise BusError(
+                    f"Kafka at {self._bootstrap} did not make the topics {', '.join(sorted(wanted))} in time"
+                )
+            time.sleep(0.05)
 
     def producer(self) -> kafka_producer.KafkaProducer:
         """A new producer."""
-        return self._keep(self._connect(lambda: kafka_producer.KafkaProducer(self._bootstrap)))
+        self._check_open()
+        return self._keep(kafka_producer.KafkaProducer(self._bootstrap))
 
     def consumer(
         self,
@@ -87,10 +109,10 @@ class KafkaBus:
     ) -> kafka_consumer.KafkaConsumer:
         """A new consumer; see `shared.bus.base.Bus.consumer`."""
         names = list(topics)
-        spec = OffsetSpec.EARLIEST if start == "earliest" else OffsetSpec.LATEST
+        spec = OffsetSpec.earliest() if start == "earliest" else OffsetSpec.latest()
         begin = {(name, number): at for name in names for number, at in self._offsets(name, spec).items()}
-        made = self._connect(
-            lambda: kafka_consumer.KafkaConsumer(
+        return self._keep(
+            kafka_consumer.KafkaConsumer(
                 self._bootstrap,
                 names,
                 group=group,
@@ -100,68 +122,31 @@ class KafkaBus:
                 compacted=self._compacted,
             )
         )
-        return self._keep(made)
 
     def read(self, topic: str, partition: int, offset: int) -> Record | None:
         """One message by its address, or None when it is not there."""
-        address = TopicPartition(topic, partition)
-        with self._reading:
-            try:
-                reader = self._reader_at(address, offset)
-                # The usual case is one fetch; only an empty answer is worth asking where the end is.
-                found = reader.poll(timeout_ms=300, max_records=1)
-                if not found and offset < self.end_offsets(topic).get(partition, 0):
-                    found = reader.poll(timeout_ms=int(_READ_S * 1000), max_records=1)
-            except OffsetOutOfRangeError:
-                return None
-            except KafkaError as error:
-                raise BusError(f"reading {topic}/{partition}@{offset} failed: {reason(error)}") from None
-        messages = found.get(address, [])
-        # A later one means that compaction has removed it.
-        return kafka_consumer.to_record(messages[0]) if messages and messages[0].offset == offset else None
+        return self._reading().read(topic, partition, offset)
 
     def read_key(self, topic: str, key: str) -> list[Record]:
         """Every message of one key that is kept; see `shared.bus.base.Bus.read_key`."""
-        first, last = self._offsets(topic, OffsetSpec.EARLIEST), self.end_offsets(topic)
+        first, last = self._offsets(topic, OffsetSpec.earliest()), self.end_offsets(topic)
         number = partition_for(key, len(last))
-        address = TopicPartition(topic, number)
-        found: list[Record] = []
-        with self._reading:
-            try:
-                reader = self._reader_at(address, first[number])
-                # The position, not the last offset, says where the end is: compaction may have removed what is there.
-                while reader.position(address) < last[number]:
-                    before = reader.position(address)
-                    messages = reader.poll(timeout_ms=int(_READ_S * 1000)).get(address, [])
-                    if reader.position(address) == before:
-                        raise BusError(f"reading {topic}/{number} failed: nothing comes after offset {before}")
-                    found += [record for record in map(kafka_consumer.to_record, messages) if record.key == key]
-            except KafkaError as error:
-                raise BusError(f"reading {topic}/{number} failed: {reason(error)}") from None
-        return found
-
-    def _reader_at(self, address: TopicPartition, offset: int) -> KafkaConsumer:
-        """The one consumer without a group, at this address; call it with `_reading` held."""
-        self._check_open()
-        if self._reader is None:
-            self._reader = self._connect(self._make_reader)
-        self._reader.assign([address])
-        self._reader.seek(address, offset)
-        return self._reader
+        records = self._reading().read_range(topic, number, first[number], last[number])
+        return [record for record in records if record.key == key]
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next message of each partition will get."""
-        return self._offsets(topic, OffsetSpec.LATEST)
+        return self._offsets(topic, OffsetSpec.latest())
 
     def lag(self, group: str, topic: str) -> int:
         """Messages of the topic (those still kept) that the group has not committed."""
-        first = self._offsets(topic, OffsetSpec.EARLIEST)
-        partitions = [TopicPartition(topic, number) for number in first]
-        answer = self._ask("list offsets", lambda: self._admin.list_group_offsets({group: partitions}))
-        # A partition without a commit has offset -1. Commits first, end last: the lag is never too small.
-        committed = {partition.partition: stored.offset for partition, stored in answer[group].items()}
+        first = self._offsets(topic, OffsetSpec.earliest())
+        committed = self._ask(
+            "list offsets", lambda admin: self._commits.of(group, [(topic, number) for number in first])
+        )
+        # Commits first, end last: the lag is never too small.
         last = self.end_offsets(topic)
-        return sum(max(0, last[n] - max(first[n], committed.get(n, -1))) for n in first)
+        return sum(max(0, last[n] - max(first[n], committed.get((topic, n), -1))) for n in first)
 
     def close(self) -> None:
         """Close everything made from this bus; idempotent."""
@@ -170,54 +155,92 @@ class KafkaBus:
                 return
             self._closed = True
             made, self._made = self._made, []
-        try:
-            for part in made:
-                part.close()
-        finally:
-            with self._reading:
-                if self._reader is not None:
-                    self._reader.close(autocommit=False, timeout_ms=1_000)
-            self._admin.close()
+            admin, self._admin = self._admin, None
+        if admin is not None:
+            _ADMINS.discard(admin)
+        with ExitStack() as stack:  # all are closed, also when one of them tells of messages that were not stored
+            stack.callback(self._commits.close)
+            if self._reader is not None:
+                stack.callback(self._reader.close)
+            for part in reversed(made):
+                stack.callback(part.close)
 
-    def _make_reader(self) -> KafkaConsumer:
-        settings = consumer_settings() | {"enable_incremental_fetch_sessions": False}
-        return KafkaConsumer(**connection(self._bootstrap), **settings, auto_offset_reset="none")
+    def _reading(self) -> KafkaReader:
+        self._check_open()
+        with self._lock:
+            if self._reader is None:
+                self._reader = KafkaReader(self._bootstrap)
+            return self._reader
+
+    def _topics(self) -> dict[str, TopicMetadata]:
+        # Asking for all never makes a topic, as asking for a single one may.
+        return self._ask("list topics", lambda admin: admin.list_topics(timeout=_REQUEST_S).topics)
 
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
-        described = self._ask("describe topics", lambda: self._admin.describe_topics([topic]))
-        numbers = [partition["partition_index"] for entry in described for partition in entry["partitions"]]
-        if not numbers:
+        found = self._topics().get(topic)
+        if found is None or not found.partitions:
             raise BusError(f"topic {topic} does not exist")
-        specs = {TopicPartition(topic, number): spec for number in sorted(numbers)}
-        found = self._ask("list offsets", lambda: self._admin.list_partition_offsets(specs))
-        return {partition.partition: found[partition].offset for partition in specs}
+        specs = {TopicPartition(topic, number): spec for number in sorted(found.partitions)}
 
-    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
+        def ask(admin: AdminClient) -> dict[int, int]:
+            answers = _answered(admin.list_offsets(specs, request_timeout=_REQUEST_S))
+            return {partition.partition: answer.result().offset for partition, answer in answers.items()}
+
+        return self._ask("list offsets", ask)
+
+    def _ask(self, what: str, call: Callable[[AdminClient], T]) -> T:
         """Ask the cluster; tried again for a while where trying helps, such as a coordinator that is being elected."""
-        deadline = time.monotonic() + REQUEST_MS / 1000
+        deadline = time.monotonic() + _REQUEST_S
         while True:
-            self._check_open()
+            admin = self._admin
+            if admin is None:
+                raise BusError("the bus is closed")
             try:
-                return call()
-            except RetriableError as error:
+                return call(admin)
+            except KafkaException as error:
+                if code_of(error) in _REFUSED:
+                    raise BusError(f"Kafka at {self._bootstrap} refused to {what}: {reason(error)}") from None
                 if time.monotonic() > deadline:
                     raise unreachable(self._bootstrap, f"{what}: {reason(error)}") from None
                 time.sleep(0.1)
-            except KafkaError as error:
-                raise BusError(f"Kafka at {self._bootstrap} refused to {what}: {reason(error)}") from None
-
-    def _connect(self, make: Callable[[], T]) -> T:
-        self._check_open()
-        try:
-            return make()
-        except KafkaError as error:
-            raise unreachable(self._bootstrap, reason(error)) from None
 
     def _keep(self, part: Part) -> Part:
         with self._lock:
-            self._made = [*(other for other in self._made if not other.closed), part]
-        return part
+            if not self._closed:
+                self._made = [*(other for other in self._made if not other.closed), part]
+                return part
+        part.close()
+        raise BusError("the bus is closed")
 
     def _check_open(self) -> None:
         if self._closed:
             raise BusError("the bus is closed")
+
+
+def _create(admin: AdminClient, specs: list[TopicSpec]) -> None:
+    topics = [NewTopic(spec.name, num_partitions=spec.partitions, config=topic_configs(spec)) for spec in specs]
+    for name, made in _answered(admin.create_topics(topics, operation_timeout=_REQUEST_S)).items():
+        try:
+            made.result()
+        except KafkaException as error:
+            if code_of(error) in _REFUSED:
+                raise BusError(f"topic {name} not created: {reason(error)}") from None
+            # Another service that starts at the same time may have been faster, or this one's last try.
+            if code_of(error) != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+def _answered(answers: Mapping[Key, Future[T]]) -> Mapping[Key, Future[T]]:
+    """Once all answers are there: nothing of a request outlives who asked.
+
+    Raises:
+        KafkaException: they do not come, although the client itself gives up before.
+    """
+    if wait(answers.values(), timeout=2 * _REQUEST_S).not_done:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    return answers
+
+
+def _led(topic: TopicMetadata) -> bool:
+    partitions = topic.partitions.values()
+    return topic.error is None and bool(partitions) and all(partition.leader >= 0 for partition in partitions)

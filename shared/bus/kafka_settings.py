@@ -1,7 +1,5 @@
 """How Wayside talks to Kafka: every size and time-out in one place, each with its reason."""
 
-import importlib.util
-import logging
 import socket
 import time
 from typing import Any
@@ -20,11 +18,13 @@ REQUEST_MS = 10_000
 DELIVERY_MS = 25_000
 # How long `send` may wait for room in the queue or for a topic's metadata.
 SEND_S = 10.0
-# Bytes sent and not yet acknowledged, per producer: 600 frames of 100 KB. kafka-python itself has no bound.
+# Bytes sent and not yet acknowledged, per producer: 600 frames of 100 KB.
 QUEUE_BYTES = 64 << 20
 # Wait for more small messages to fill a request. 5 ms is invisible beside 100 ms between frames; a flush ends it.
 LINGER_MS = 5
 BATCH_BYTES = 64 << 10
+# JPEG does not compress, and JSON is small beside it.
+COMPRESSION = "none"
 
 # A member that dies without a word (SIGKILL, power) is replaced after this long. Brokers allow 6 s at least
 # (group.min.session.timeout.ms); 10 s leave room for a pause of the machine.
@@ -36,10 +36,12 @@ MAX_POLL_MS = 60_000
 # How long an empty fetch waits at the broker. While it waits, partitions that have just run dry here are not asked
 # for, so this adds to their latency: 50 ms, against Kafka's 500.
 FETCH_WAIT_MS = 50
-# 2 MiB are 2 to 20 frames of a camera; 16 MiB in all bound what a worker holds that another might do instead.
-# A single message that is larger still comes through.
-FETCH_PARTITION_BYTES = 2 << 20
+# 512 KiB are 2 to 5 frames of a camera; more takes as much CPU per MB (docs/benchmarks.md). 16 MiB in all bound what a
+# worker holds that another might do instead. A single message that is larger still comes through.
+FETCH_PARTITION_BYTES = 512 << 10
 FETCH_BYTES = 16 << 20
+# How soon to ask again once the service has taken something of a full prefetch; librdkafka waits a second.
+FETCH_BACKOFF_MS = 10
 
 # What the broker accepts as one batch: the largest message and the batch around it.
 BATCH_LIMIT_BYTES = MAX_MESSAGE_BYTES + (64 << 10)
@@ -51,12 +53,15 @@ _FOR_EVER = -1
 def connection(bootstrap: str) -> dict[str, Any]:
     """What every kind of client is made with."""
     return {
-        "bootstrap_servers": bootstrap.split(","),
-        "client_id": "wayside",
-        "request_timeout_ms": REQUEST_MS,
-        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "bootstrap.servers": bootstrap,
+        "client.id": "wayside",
+        "socket.timeout.ms": REQUEST_MS,
+        "socket.nagle.disable": True,
         # Back-off after failed connections: at most a second, so that work goes on as soon as the broker is back.
-        "reconnect_backoff_max_ms": 1_000,
+        "reconnect.backoff.max.ms": 1_000,
+        "enable.metrics.push": False,
+        # Every failure that matters comes back as an exception and is told once; the client logs it at each retry.
+        "log_level": 0,
     }
 
 
@@ -64,32 +69,36 @@ def producer_settings() -> dict[str, Any]:
     """Nothing acknowledged is lost, nothing is doubled by a retry, and order is kept."""
     return {
         "acks": "all",
-        "enable_idempotence": True,  # implies endless retries within DELIVERY_MS, and order per partition
-        "compression_type": None,  # JPEG does not compress, and JSON is small beside it
-        "max_request_size": BATCH_LIMIT_BYTES,
-        "batch_size": BATCH_BYTES,
-        "linger_ms": LINGER_MS,
-        "delivery_timeout_ms": DELIVERY_MS,
-        "max_block_ms": int(SEND_S * 1000),
-        "allow_auto_create_topics": False,
-        "metrics_enabled": False,
+        "enable.idempotence": True,  # implies endless retries within DELIVERY_MS, and order per partition
+        "partitioner": "murmur2_random",  # as Java's clients: a camera stays in its partition whoever sends it
+        "compression.type": COMPRESSION,
+        "message.max.bytes": BATCH_LIMIT_BYTES,
+        "batch.size": BATCH_BYTES,
+        "linger.ms": LINGER_MS,
+        "request.timeout.ms": REQUEST_MS,
+        "delivery.timeout.ms": DELIVERY_MS,
+        "queue.buffering.max.kbytes": QUEUE_BYTES >> 10,
     }
 
 
 def consumer_settings() -> dict[str, Any]:
     """Manual commit, low latency, bounded prefetch."""
     return {
-        "enable_auto_commit": False,
-        "fetch_max_wait_ms": FETCH_WAIT_MS,
-        "max_partition_fetch_bytes": FETCH_PARTITION_BYTES,
-        "fetch_max_bytes": FETCH_BYTES,
-        "session_timeout_ms": SESSION_MS,
-        "heartbeat_interval_ms": HEARTBEAT_MS,
-        "max_poll_interval_ms": MAX_POLL_MS,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
+        "max.partition.fetch.bytes": FETCH_PARTITION_BYTES,
+        "fetch.max.bytes": FETCH_BYTES,
+        "queued.max.messages.kbytes": FETCH_BYTES >> 10,
+        "fetch.queue.backoff.ms": FETCH_BACKOFF_MS,
+        "check.crcs": True,
+        "session.timeout.ms": SESSION_MS,
+        "heartbeat.interval.ms": HEARTBEAT_MS,
+        "max.poll.interval.ms": MAX_POLL_MS,
+        "partition.assignment.strategy": "range",
         # Nobody writes transactions here (repeats are harmless by their ids), so there is nothing to hold back.
-        "isolation_level": "read_uncommitted",
-        "allow_auto_create_topics": False,
-        "metrics_enabled": False,
+        "isolation.level": "read_uncommitted",
+        "allow.auto.create.topics": False,
     }
 
 
@@ -135,18 +144,6 @@ def topic_configs(spec: TopicSpec) -> dict[str, str]:
             else min(256 << 20, max(2 * BATCH_LIMIT_BYTES, kept_bytes // 8)),
         }
     return {name: str(value) for name, value in configs.items()}
-
-
-def check_client() -> None:
-    """Refuse to run without fast check sums, and keep the client's own log quiet.
-
-    Raises:
-        ConfigError: the crc32c module is missing.
-    """
-    if importlib.util.find_spec("crc32c") is None:
-        raise ConfigError("the module crc32c is missing: pip install crc32c (without it Kafka takes 20 times the CPU)")
-    # Every failure that matters comes back as an exception and is told once; the client logs it at each retry.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def check_reachable(bootstrap: str, patience_s: float = CONNECT_S) -> None:

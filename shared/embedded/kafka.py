@@ -7,10 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Self
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
-from shared.bus.kafka_settings import check_client
+from shared.bus.kafka_settings import connection
 from shared.embedded.kafka_jars import find_jars, find_java, kafka_home, kafka_version
 from shared.embedded.process import DataFolder, ServerProcess, free_port, listens
 from shared.exceptions import ConfigError
@@ -35,7 +35,6 @@ class LocalKafka:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        check_client()
         home, java = kafka_home(), find_java()
         jars = find_jars(home)
         self.version = kafka_version(jars)
@@ -73,9 +72,8 @@ class LocalKafka:
     def _answers(self) -> bool:
         """Whether the broker is registered and takes requests, not merely listening."""
         try:
-            with KafkaAdminClient(bootstrap_servers=self.bootstrap, bootstrap_timeout_ms=2_000) as admin:
-                return bool(admin.describe_cluster()["brokers"])
-        except KafkaError:
+            return bool(AdminClient(connection(self.bootstrap)).list_topics(timeout=2.0).brokers)
+        except KafkaException:
             return False
 
     def stop(self) -> None:

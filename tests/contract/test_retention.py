@@ -1,8 +1,8 @@
 """What the buses keep: retention and compaction, and a reader that fell behind them."""
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from shared import topics
 from shared.bus.base import Bus
@@ -34,8 +34,9 @@ def test_kafka_goes_on_at_the_first_message_that_is_kept(kafka: str, group: str)
     consumer = bus.consumer([topic], group=group)
     consumer.commit(following(drain(consumer, 10)[:2]))
     consumer.close()
-    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
-        admin.delete_records({TopicPartition(topic, 0): 6})
+    admin = AdminClient({"bootstrap.servers": kafka})  # it must outlive its answers
+    for deleted in admin.delete_records([TopicPartition(topic, 0, 6)]).values():
+        deleted.result()
     _fell_behind(bus, topic, group)
     bus.close()
 
@@ -168,9 +169,10 @@ def drain_all(bus: Bus, topic: str) -> list:
 
 
 def _settings(bootstrap: str, *names: str) -> dict[str, dict[str, str]]:
-    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
-        answer = admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all"
-        )
-    found = answer["topic"] if "topic" in answer else answer[ConfigResourceType.TOPIC]
-    return {topic: {name: entry["value"] for name, entry in entries.items()} for topic, entries in found.items()}
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # it must outlive its answers
+    answers = admin.describe_configs(asked)
+    return {
+        resource.name: {name: entry.value for name, entry in answer.result().items()}
+        for resource, answer in answers.items()
+    }

@@ -8,7 +8,7 @@ results takes of what a deployed worker takes per frame on a backlog without clo
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
@@ -16,6 +16,7 @@ from shared.exceptions import ConfigError
 from training.bench.cameras import backlog_cost, place, worker_settings
 from training.bench.deployed import deployed
 from training.bench.kafka_client import SPECS, receive, receive_paced, send, send_results
+from training.bench.kafka_variants import changes, concerns, varied
 from training.bench.machine import describe, taken
 from training.bench.pipeline import highway
 from training.bench.ratios import spread
@@ -40,14 +41,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, help="paced messages/s; default: what the worker analyses")
     parser.add_argument("--backend", default="openvino", help="of the worker; see docs/backends.md")
     parser.add_argument("--no-worker", action="store_true", help="leave the worker out; give --rate then")
+    parser.add_argument(
+        "--variant", action="append", default=[], metavar="NAME=VALUE[,NAME=VALUE]",
+        help="also with other numbers in shared/bus/kafka_settings.py, in turns, such as LINGER_MS=20; may be repeated",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    try:
+        variants = ["", *(variant for variant in options.variant if changes(variant))]
+    except ValueError as error:
+        parser.error(f"--variant: {error}")
     if options.no_worker and options.rate is None:
         parser.error("--no-worker needs --rate")
     console, others = wide_console(), taken()
     try:
         worker = None if options.no_worker else _worker(options.backend)
         rate = options.rate or worker[0] if worker else options.rate
-        costs = _costs(options.rounds, options.messages, options.seconds, rate)
+        costs = _costs(options.rounds, options.messages, options.seconds, rate, variants)
     except ConfigError as error:
         console.print(f"Kafka's cost: not measured: {error}", highlight=False)
         return 0
@@ -90,8 +99,10 @@ def _worker(backend: str) -> tuple[float, float, float]:
     return rate, cpu_ms, sum(len(picture.jpeg) for picture in pictures) / len(pictures) / 1e6
 
 
-def _costs(rounds: int, messages: int, seconds: float, rate: float) -> dict[tuple[str, str], list[float]]:
-    """CPU ms by what is done and per what, a figure per round."""
+def _costs(
+    rounds: int, messages: int, seconds: float, rate: float, variants: Sequence[str]
+) -> dict[tuple[str, str], list[float]]:
+    """CPU ms by what is done and per what, a figure per round; the variants take turns."""
     site, _ = highway()
     picture, result = os.urandom(PICTURE_BYTES), os.urandom(RESULT_BYTES)
     with deployed(site, []) as deployment:
@@ -106,10 +117,13 @@ def _costs(rounds: int, messages: int, seconds: float, rate: float) -> dict[tupl
             ),
             ("send results, flushed per batch", "per message"): lambda: send_results(bus, result, messages, rate),
         }
-        costs: dict[tuple[str, str], list[float]] = {what: [] for what in parts}
+        costs: dict[tuple[str, str], list[float]] = {}
         for _ in range(rounds):
-            for what, part in parts.items():
-                costs[what].append(part())
+            for (name, unit), part in parts.items():
+                for variant in (one for one in variants if concerns(one, name.startswith("receive"))):
+                    with varied(variant):
+                        what = f"{name}; {variant}" if variant else name
+                        costs.setdefault((what, unit), []).append(part())
     return costs
 
 
