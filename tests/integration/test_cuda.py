@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an 
 SHAPE = (384, 640)
 
 
-def wanted(device: str, batch: int = 8) -> Wanted:
+def wanted(device: str, batch: int = 3) -> Wanted:
     heads = tuple(find_heads("visibility,pavement"))
     return Wanted(find_weights("wayside-n"), device=device, heads=heads, layers=LAYERS, batch=batch)
 

@@ -32,8 +32,9 @@ Through = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
 class CudaBackend(TorchBackend):
     """See `TorchBackend`. Networks with another head than YOLO's run as they do there.
 
-    Every pass has the same number of pictures, with empty ones where there are fewer: the GPU's libraries choose their
-    algorithms by it, and a frame's boxes must not depend, in their last digits, on how many others came with it.
+    Every pass has the same number of pictures, where there are fewer with what it held before: the GPU's libraries
+    choose their algorithms by it, and so a frame's boxes hardly depend on how many others came with it. For some sizes
+    of pass they still do, in their last digits (ADR 14).
 
     Each thread has a stream and recorded passes of its own.
     """
