@@ -1,6 +1,8 @@
 """Real servers and shared material for the tests; each server starts once, when the first test asks for it."""
 
+import faulthandler
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 pytest_plugins = ["tests.plugins.real_services"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+# An interpreter that does not end by then is held by a thread; its stacks say which.
+_END_S = 120
+
+
+def pytest_unconfigure() -> None:
+    """A run that is over ends, and fails loudly where it would hang."""
+    faulthandler.dump_traceback_later(_END_S, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")
