@@ -77,7 +77,7 @@ def detector(
     imgsz: ImgszOption = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Frames in one forward pass at most.")] = None,
 ) -> None:
-    """Frames → boxes. Start as many as there are cores or GPUs to fill.
+    """Frames → boxes. One fills the cores of a machine; a large GPU carries several.
 
     The site file says where to look closer; without one every picture is seen as a whole only.
     """

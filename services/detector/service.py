@@ -22,7 +22,7 @@ from shared.telemetry.logs import logger
 
 
 def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cameras: Sequence[Camera] = ()) -> None:
-    """Work until `stop` is set. Start as many of these as there are cores or GPUs to fill.
+    """Work until `stop` is set. One fills the cores of a machine; a large GPU carries several.
 
     Frames of `cameras` get the close-ups that their zones ask for; those of others are seen as a whole.
 
