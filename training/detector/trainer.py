@@ -95,6 +95,20 @@ class DetectorTrainer(DetectionTrainer):
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
 
+    def save_model(self) -> bool:
+        """Whole or not at all: who is killed in the middle of writing goes on from the epoch before it."""
+        last, best = self.last, self.best
+        self.last, self.best = (path.with_suffix(".partial") for path in (last, best))
+        try:
+            saved: bool = super().save_model()  # type: ignore[no-untyped-call]
+            # The best first: the last one says that it is there.
+            for partial, path in ((self.best, best), (self.last, last)):
+                if partial.is_file():
+                    partial.replace(path)
+        finally:
+            self.last, self.best = last, best
+        return saved
+
     def _model_train(self) -> None:
         """Batch norms keep the statistics of the start: those of drawn roads are far from those of photographs."""
         super()._model_train()  # type: ignore[no-untyped-call]
