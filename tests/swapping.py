@@ -73,13 +73,20 @@ class Results:
         self.all: list[Detections] = []
 
     def read(self) -> list[Detections]:
-        while records := self._consumer.poll(1000, timeout_s=0.05):
-            self.all += [Detections.from_bytes(record.value) for record in records]
+        """Once nothing comes any more; while frames flow there would be no end."""
+        while self._take():
+            pass
         return self.all
 
     def models(self) -> list[str]:
-        """The versions in the order in which they first appear."""
-        return list(dict.fromkeys(item.model for item in self.read()))
+        """The versions in the order in which they first appear, up to now."""
+        self._take()
+        return list(dict.fromkeys(item.model for item in self.all))
+
+    def _take(self) -> bool:
+        records = self._consumer.poll(1000, timeout_s=0.05)
+        self.all += [Detections.from_bytes(record.value) for record in records]
+        return bool(records)
 
     def close(self) -> None:
         self._consumer.close()
