@@ -21,7 +21,7 @@ from pathlib import Path
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
-from services.detector.stage import Decoded, DetectorStage, Look, Outcome
+from services.detector.stage import CPU_BATCH, Decoded, DetectorStage, Look, Outcome
 from services.inspecting import RunInspections
 from services.outputs import RunOutputs
 from services.producer import read_once
@@ -66,7 +66,7 @@ def run_pipeline(
     *,
     run: str | None = None,
     start_ns: int = 0,
-    batch: int = 3,
+    batch: int = CPU_BATCH,
     inspect: Sequence[InspectionRequest] = (),
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:
@@ -76,7 +76,7 @@ def run_pipeline(
         cameras: with the sources to read; zones and rules come from the site.
         start_ns: UTC ns of each source's first frame.
         inspect: questions beside those that the site plans.
-        batch: frames in one forward pass; three pictures stay in the cache of one core.
+        batch: frames that are looked at together.
         on_frame: called with the camera's id after each frame, for a progress bar.
 
     Returns:

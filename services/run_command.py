@@ -15,8 +15,6 @@ from shared.exceptions import InputError
 from shared.settings import Settings
 from shared.site import Camera, Site
 
-# Per core; larger batches leave its cache. A GPU takes the configured batch.
-_CPU_BATCH = 3
 # A plain log line per this share of the work, where no terminal shows a bar.
 _PLAIN_STEP = 0.1
 
@@ -57,7 +55,7 @@ def run_files(
                 run=settings.run,
                 start_ns=start_ns,
                 inspect=asked,
-                batch=_CPU_BATCH if stage.backend.device_name == "cpu" else settings.batch,
+                batch=stage.together(settings.batch),
                 on_frame=on_frame,
             )
     finally:

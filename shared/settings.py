@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.exceptions import ConfigError
 
+MEMORY_EVERY_S = 0.4
+
 
 class Settings(BaseSettings):
     """Every setting of every service; docs/settings.md lists them."""
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
         1.0, ge=0, le=60, description="detector: seconds between two frames of a camera that the heads judge; 0: all"
     )
     memory_every_s: float = Field(
-        0.4,
+        MEMORY_EVERY_S,
         ge=0,
         le=10,
         description="detector: seconds between two looks of the memory of the empty road; 0: no memory",

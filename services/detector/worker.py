@@ -27,10 +27,6 @@ from shared.store import Store
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
 
-# Of one core. PyTorch takes a sixth less for each of two pictures than for one alone, and hardly less for more; others
-# take the same. Larger batches come later.
-CPU_BATCH = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -111,8 +107,7 @@ class Worker:
     @property
     def batch(self) -> int:
         """Frames that are looked at together at most."""
-        on_cpu = self.stage.backend.device_name == "cpu"
-        return min(self._settings.batch, CPU_BATCH) if on_cpu else self._settings.batch
+        return self.stage.together(self._settings.batch)
 
     @property
     def room(self) -> bool:

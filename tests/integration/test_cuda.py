@@ -1,4 +1,4 @@
-"""Recorded passes on an NVIDIA GPU give what the CPU gives. Skipped where there is no GPU, as in CI."""
+"""Recorded passes on an NVIDIA GPU give what the CPU gives. What needs a GPU itself is skipped where there is none."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ from services.detector.heads.find import find_heads
 from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 SHAPE = (384, 640)
 
 
@@ -52,6 +52,24 @@ def key(boxes: Boxes) -> tuple[bytes, ...]:
     return boxes.xyxy.tobytes(), boxes.scores.tobytes(), boxes.classes.tobytes()
 
 
+def test_the_network_by_hand_is_the_network() -> None:
+    """What is recorded walks the layers itself; that can be seen on a CPU as well."""
+    weights = find_weights("wayside-n")
+    whole, by_hand = TorchBackend(weights, device="cpu"), CudaBackend(weights, device="cpu", layers=LAYERS)
+    batch = np.stack([as_input(path, 640, 32) for path in own_pictures()[:1]])
+    expected = whole.forward(batch, features=LAYERS)
+    with torch.inference_mode():
+        raw, maps = by_hand.through(by_hand.prepare(batch))
+        reference = whole.network(whole.prepare(batch))[0]
+    assert torch.equal(raw, reference)
+    assert by_hand.layers == LAYERS
+    assert all(
+        torch.equal(found.float(), torch.as_tensor(expected.features[layer]))
+        for layer, found in zip(LAYERS, maps, strict=True)
+    )
+
+
+@on_gpu
 def test_boxes_and_features_agree_with_the_cpu_in_float32(backend: CudaBackend) -> None:
     exact = load_torch(wanted("cpu"), "float32")
     assert isinstance(exact, TorchBackend)
@@ -63,6 +81,7 @@ def test_boxes_and_features_agree_with_the_cpu_in_float32(backend: CudaBackend) 
     assert found.cosine > 0.9999
 
 
+@on_gpu
 def test_a_picture_gives_the_same_in_every_batch(backend: CudaBackend, pictures: np.ndarray) -> None:
     alone = [key(backend.forward(picture[None]).boxes[0]) for picture in pictures]
     assert len(set(alone)) > 10
@@ -70,6 +89,7 @@ def test_a_picture_gives_the_same_in_every_batch(backend: CudaBackend, pictures:
     assert [key(boxes) for boxes in backend.forward(pictures[::-1]).boxes] == alone[::-1]
 
 
+@on_gpu
 def test_what_else_is_asked_changes_no_box(backend: CudaBackend, pictures: np.ndarray) -> None:
     inner = [(0, 0, SHAPE[1], SHAPE[0])] * len(pictures)
     output = backend.forward(pictures, features=LAYERS, inner=inner)
@@ -82,6 +102,7 @@ def test_what_else_is_asked_changes_no_box(backend: CudaBackend, pictures: np.nd
     assert [answer.label for answer in wanted_] == [answer.label for answer in got]
 
 
+@on_gpu
 def test_threads_do_not_disturb_each_other(backend: CudaBackend, pictures: np.ndarray) -> None:
     alone = [key(boxes) for boxes in backend.forward(pictures).boxes]
 

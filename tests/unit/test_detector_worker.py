@@ -11,9 +11,9 @@ from threadpoolctl import threadpool_info
 
 from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.process import tune_process
-from services.detector.stage import DetectorStage
+from services.detector.stage import CPU_BATCH, DetectorStage
 from services.detector.waiting import Arrival
-from services.detector.worker import CPU_BATCH, Worker
+from services.detector.worker import Worker
 from shared import topics
 from shared.bus.base import Record
 from shared.bus.memory import MemoryBus

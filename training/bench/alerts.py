@@ -28,9 +28,9 @@ from shared.exceptions import ConfigError
 from shared.messages import FrameRef, Incident
 from shared.store import Store
 from shared.telemetry.logs import configure_logs
-from training.bench.cameras import place
 from training.bench.machine import describe
 from training.bench.ratios import spread
+from training.bench.stream import place
 from training.report import wide_console
 
 _CHANGES = ("opened", "updated", "updated", "closed")

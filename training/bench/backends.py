@@ -5,7 +5,6 @@ costs, and hardly moves when other work shares the machine; frames/s do. With --
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
 from training.bench.pipeline import highway, run_whole
-from training.bench.ratios import ratio_table
+from training.bench.ratios import Turns, ratio_table
 from training.models.export import compared, labelled, table
 from training.report import wide_console
 
@@ -84,16 +83,13 @@ def _forward(backend: Backend, pictures: list[NDArray[np.uint8]], batch: int) ->
 
 def _tell(what: str, backends: dict[str, Backend], contestants: Contestants, rounds: int) -> None:
     names = {name: f"{name}, {backend.precision}" for name, backend in backends.items()}
-    rates: dict[str, list[float]] = {shown: [] for shown in names.values()}
-    costs: dict[str, list[float]] = {shown: [] for shown in names.values()}
+    turns = Turns()
     for contestant in contestants.values():
         contestant()  # warm-up: graphs compiled for the shape, allocators, file cache
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            begun, cpu = time.perf_counter(), time.process_time()
-            frames = contestant()
-            rates[names[name]].append(frames / (time.perf_counter() - begun))
-            costs[names[name]].append(1000 * (time.process_time() - cpu) / frames)
+            turns.take(names[name], contestant)
+    rates = {name: [1000 / ms for ms in own] for name, own in turns.wall.items()}
     console, base = wide_console(), names[_BASE]
     what = f"{what}, onnxruntime {version('onnxruntime')}, openvino {version('openvino')}"
     console.print(
@@ -104,7 +100,7 @@ def _tell(what: str, backends: dict[str, Backend], contestants: Contestants, rou
     )  # fmt: skip
     console.print(
         ratio_table(
-            f"{what}: CPU ms per frame, {rounds} rounds", costs, base, lambda own, torch: torch / own,
+            f"{what}: CPU ms per frame, {rounds} rounds", turns.cpu, base, lambda own, torch: torch / own,
             head="torch / this", digits=(1, 2),
         )
     )  # fmt: skip

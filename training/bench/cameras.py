@@ -11,12 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import psutil
 from rich.table import Table
 
-from services.producer import read_once
 from shared import topics
 from shared.bus.base import Bus
 from shared.exceptions import ConfigError
@@ -24,14 +22,11 @@ from shared.frames import Frame
 from shared.site import Site
 from training.bench.deployed import deployed
 from training.bench.machine import describe, taken
-from training.bench.pipeline import highway
-from training.bench.stream import Cameras, Key, Seen, Watcher, analysed_rate, await_all, drain
+from training.bench.stream import Cameras, Key, Seen, Watcher, analysed_rate, await_all, drain, place
 from training.bench.usage import cpu_s
 from training.intervals import percentile
 from training.report import wide_console
 
-# Of the clip, at its full rate of 30; they repeat.
-_PICTURES = 240
 # The first seconds are not counted: what the number of cameras before has left, and queues that fill.
 _SETTLE_S = 2.0
 
@@ -91,19 +86,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     console.print(table)
     return 0
-
-
-def place(count: int, fps: float, closeups: int = 0) -> tuple[Site, list[Frame]]:
-    """The site of the highway clip with so many cameras, and the clip's pictures.
-
-    Raises:
-        InputError: the clip is not there.
-    """
-    site, camera = highway()
-    cameras = [
-        camera.model_copy(update={"id": f"bench-{number}", "fps": fps, "closeups": closeups}) for number in range(count)
-    ]
-    return site.model_copy(update={"cameras": cameras}), list(islice(read_once(camera), _PICTURES))
 
 
 def worker_settings(workers: int, backend: str) -> dict[str, str]:

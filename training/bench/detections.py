@@ -20,6 +20,7 @@ from shared.clock import NS
 from shared.frames import Frame
 from shared.jpeg import encode_jpeg
 from shared.messages import Detections, FrameRef
+from shared.settings import MEMORY_EVERY_S
 from training.scenes.render import frames
 from training.scenes.staged import FPS, Scene, compose
 
@@ -31,8 +32,6 @@ _CODE = (_ROOT / "training" / "scenes", _ROOT / "training" / "faults", _ROOT / "
 PASS = 3
 """Frames in one forward pass."""
 _COMPOSING = threading.Lock()
-# As by default.
-_MEMORY_EVERY_S = 0.4
 
 
 def code_digest(*more: Path) -> str:
@@ -128,9 +127,7 @@ def scene_frames(scene: Scene) -> Iterator[Frame]:
 def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detections]]:
     cameras = scene.place.site(scene.id, FPS).cameras
     stages = [
-        DetectorStage(
-            look.backend, imgsz=imgsz, cameras=cameras, memory_every_s=_MEMORY_EVERY_S if look.closer else 0.0
-        )
+        DetectorStage(look.backend, imgsz=imgsz, cameras=cameras, memory_every_s=MEMORY_EVERY_S if look.closer else 0.0)
         for look in looks
     ]
     memories = [Memories() for _ in looks]

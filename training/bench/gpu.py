@@ -32,6 +32,7 @@ from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
 from shared.exceptions import WaysideError
+from shared.settings import MEMORY_EVERY_S
 from training.bench.gpu_crew import BATCH, Crew, Job, wanted
 from training.bench.machine import describe
 from training.bench.pipeline import highway
@@ -98,7 +99,7 @@ def _capacity(crew: Crew, jobs: Sequence[Job], workers: Sequence[int], console: 
         eager = _rate(lambda run=backend.network, x=tensor: run(x), job.seconds)  # type: ignore[misc]
         passed, whole = _recorded(backend, batch, job.seconds), _threads(backend, batch, job.seconds)
         rates = [crew.rate(replace(job, active=count)) for count in workers]
-        remembered, best = crew.rate(replace(job, memory_every_s=0.4)), max(rates)
+        remembered, best = crew.rate(replace(job, memory_every_s=MEMORY_EVERY_S)), max(rates)
         row = [
             job.weights.stem,
             str(job.imgsz),

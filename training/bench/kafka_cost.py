@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from rich.table import Table
 
 from shared.exceptions import ConfigError
-from training.bench.cameras import backlog_cost, place, worker_settings
+from training.bench.cameras import backlog_cost, worker_settings
 from training.bench.deployed import deployed
 from training.bench.kafka_client import SPECS, receive, receive_paced, send, send_results
 from training.bench.kafka_variants import changes, concerns, varied
 from training.bench.machine import describe, taken
 from training.bench.pipeline import highway
 from training.bench.ratios import spread
-from training.bench.stream import Cameras, Watcher
+from training.bench.stream import Cameras, Watcher, place
 from training.report import wide_console
 
 PICTURE_BYTES, RESULT_BYTES = 100_000, 2_500

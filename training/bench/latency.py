@@ -9,26 +9,21 @@ One lane of four cameras is entered in the wrong direction, so that every car on
 import argparse
 import time
 from collections.abc import Sequence
-from itertools import islice
 
 from rich.table import Table
 
-from services.producer import read_once
 from shared.exceptions import ConfigError
 from shared.frames import Frame
 from shared.site import Site
 from training.bench.deployed import deployed
 from training.bench.machine import describe, taken
-from training.bench.pipeline import highway
-from training.bench.stream import Cameras, Key, Seen, Watcher, analysed_rate, await_all, drain
+from training.bench.stream import Cameras, Key, Seen, Watcher, analysed_rate, await_all, drain, place
 from training.intervals import percentile
 from training.report import wide_console
 
 _LOADS = (25, 50, 75, 90, 300)
 _CAMERAS, _WRONG = 8, ("bench-0", "bench-2", "bench-4", "bench-6")
 _FPS = 10.0
-# Of the clip, at its full rate of 30; they repeat.
-_PICTURES = 240
 _BACKLOG = 40
 # The first seconds of a load are not counted: caches, and what the load before has left.
 _SETTLE_S = 2.0
@@ -59,7 +54,7 @@ def measure(seconds: float) -> Table:
         TimeoutError: the services did not come up, or did not finish.
     """
     others = taken()
-    site, pictures = place()
+    site, pictures = wrong_lanes()
     with deployed(site, ("detector", "analyzer", "alerts")) as deployment:
         bus = deployment.bus
         watcher, cameras = Watcher(bus), Cameras(bus, [camera.id for camera in site.cameras], pictures)
@@ -92,21 +87,19 @@ def measure(seconds: float) -> Table:
     return table
 
 
-def place() -> tuple[Site, list[Frame]]:
-    """The site of the highway clip with several cameras, and the clip's pictures.
+def wrong_lanes() -> tuple[Site, list[Frame]]:
+    """The site with several cameras, some with a lane in the wrong direction, and the clip's pictures.
 
     Raises:
         InputError: the clip is not there.
     """
-    site, camera = highway()
-    wrong = [camera.zones[0].model_copy(update={"direction": (0.3, -1.0)}), *camera.zones[1:]]
+    site, pictures = place(_CAMERAS, _FPS, closeups=None)
+    first, *others = site.cameras[0].zones
+    wrong = [first.model_copy(update={"direction": (0.3, -1.0)}), *others]
     cameras = [
-        camera.model_copy(
-            update={"id": name, "fps": _FPS, "zones": wrong if name in _WRONG else camera.zones},
-        )
-        for name in (f"bench-{number}" for number in range(_CAMERAS))
+        camera.model_copy(update={"zones": wrong if camera.id in _WRONG else camera.zones}) for camera in site.cameras
     ]
-    return site.model_copy(update={"cameras": cameras}), list(islice(read_once(camera), _PICTURES))
+    return site.model_copy(update={"cameras": cameras}), pictures
 
 
 def figures(sent: Sequence[Key], seen: Seen) -> list[str]:

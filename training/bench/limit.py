@@ -22,8 +22,8 @@ from services.detector.memory.descriptors import LAYERS
 from services.detector.process import tune_process
 from services.detector.weights import find_weights
 from shared.settings import load_settings
-from training.bench.limit_contest import DECODE, FORWARD, LIMIT, MEMORY, READ, RUN_LIMIT, Contest, Turns
-from training.bench.ratios import ratio_table
+from training.bench.limit_contest import DECODE, FORWARD, LIMIT, MEMORY, READ, RUN_LIMIT, Contest
+from training.bench.ratios import Turns, ratio_table
 from training.report import wide_console
 
 

@@ -1,9 +1,8 @@
 """The contestants of training.bench.limit, on the same frames in the same process."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Self, TypeVar
 
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.backends.base import Backend
-from services.detector.stage import Decoded, DetectorStage
+from services.detector.stage import CPU_BATCH, Decoded, DetectorStage
 from services.detector.waiting import Arrival
-from services.detector.worker import CPU_BATCH, Worker
+from services.detector.worker import Worker
 from services.producer import read_once
 from shared import topics
 from shared.bus.base import Record
@@ -25,6 +24,7 @@ from shared.messages import Detections
 from shared.settings import Settings
 from shared.store import SnapshotKind, Store
 from training.bench.pipeline import highway, run_whole
+from training.bench.ratios import Turns
 
 # As many cameras as frames in a batch: what one worker sees in turn.
 _CAMERAS, _RATE = 4, 10.0
@@ -33,21 +33,6 @@ FORWARD, DECODE, LIMIT = "forward", "one JPEG decode", "the limit: forward + one
 READ, RUN, RUN_LIMIT = "reading the clip as JPEGs", "wayside run", "the limit and the reading"
 BARE = "both in turns, nothing around them"
 DETECTOR, HEALTH, MEMORY = "detector", "worker, with health", "worker, with health and memory"
-
-
-@dataclass(slots=True)
-class Turns:
-    """What each contestant took, one figure per turn: milliseconds per frame, of CPU by all threads and of time."""
-
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-    wall: dict[str, list[float]] = field(default_factory=dict)
-
-    def take(self, name: str, contestant: Callable[[], int]) -> None:
-        """Time one turn; the contestant returns how many frames it had."""
-        begun, cpu = time.perf_counter(), time.process_time()
-        frames = contestant()
-        self.cpu.setdefault(name, []).append(1000 * (time.process_time() - cpu) / frames)
-        self.wall.setdefault(name, []).append(1000 * (time.perf_counter() - begun) / frames)
 
 
 class _NoStore(Store):

@@ -23,13 +23,12 @@ from services.detector.stage import DetectorStage
 from services.local import run_pipeline
 from services.outputs import RunOutputs
 from shared.exceptions import ModelError
+from shared.settings import MEMORY_EVERY_S
 from shared.site import Camera, Site
 from training.bench.turns import Contestant, Lap, Run, timed
 
 # Of the model's input: multiples of its stride.
 _STRIDE = 32
-# `wayside run`'s default.
-_MEMORY_EVERY_S = 0.4
 _INFERENCE = Path(__file__).with_name("inference_pipeline.py")
 _BACKENDS = ("openvino", "torch")
 
@@ -111,7 +110,7 @@ def wayside(
     tune_process()
     layered = load(backend, Wanted(weights, device="cpu", layers=LAYERS))
     if whole:
-        stage = DetectorStage(layered, imgsz=imgsz, cameras=cameras, memory_every_s=_MEMORY_EVERY_S)
+        stage = DetectorStage(layered, imgsz=imgsz, cameras=cameras, memory_every_s=MEMORY_EVERY_S)
     else:
         stage = DetectorStage(layered, imgsz=imgsz)
 

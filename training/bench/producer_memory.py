@@ -15,10 +15,10 @@ from rich.table import Table
 from scipy.stats import linregress
 
 from shared.exceptions import ConfigError
-from training.bench.cameras import place
 from training.bench.deployed import deployed
 from training.bench.machine import describe
-from training.bench.usage import cpu_s, memory_mb
+from training.bench.stream import place
+from training.bench.usage import cpu_s, own_mb
 from training.report import wide_console
 
 WANTED_MB = 15.0
@@ -81,10 +81,10 @@ def _measure(
 
 def _sampled(process: psutil.Process, seconds: float) -> list[float]:
     until = time.monotonic() + seconds
-    samples = [memory_mb(process)]
+    samples = [own_mb(process)]
     while time.monotonic() < until:
         time.sleep(1.0)
-        samples.append(memory_mb(process))
+        samples.append(own_mb(process))
     return samples
 
 

@@ -1,11 +1,28 @@
 """Tables of contestants that were measured in turns."""
 
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.table import Table
 
 from training.bench.machine import describe
+
+
+@dataclass(slots=True)
+class Turns:
+    """What each contestant took, one figure per turn: milliseconds per frame, of CPU by all threads and of time."""
+
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    wall: dict[str, list[float]] = field(default_factory=dict)
+
+    def take(self, name: str, contestant: Callable[[], int]) -> None:
+        """Time one turn; the contestant returns how many frames it had."""
+        begun, cpu = time.perf_counter(), time.process_time()
+        frames = contestant()
+        self.cpu.setdefault(name, []).append(1000 * (time.process_time() - cpu) / frames)
+        self.wall.setdefault(name, []).append(1000 * (time.perf_counter() - begun) / frames)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:

@@ -23,7 +23,7 @@ from shared import topics
 from shared.bus.base import Bus
 from shared.exceptions import ConfigError
 from training.bench.deployed import deployed
-from training.bench.latency import place
+from training.bench.latency import wrong_lanes
 from training.bench.machine import describe
 from training.bench.usage import cpu_s, own_mb
 from training.report import wide_console
@@ -89,7 +89,7 @@ def trend(minutes: Sequence[float], memory: Sequence[float]) -> Trend:
 
 
 def _soak(options: argparse.Namespace) -> Table:
-    site, _ = place()
+    site, _ = wrong_lanes()
     cameras = [camera.model_copy(update={"fps": options.fps}) for camera in site.cameras[: options.cameras]]
     site = site.model_copy(update={"cameras": cameras})
     with deployed(site, SERVICES, {"WAYSIDE_BACKEND": options.backend}) as deployment:

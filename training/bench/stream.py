@@ -6,17 +6,38 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
+from services.producer import read_once
 from shared import topics
 from shared.bus.base import Bus, Record
 from shared.clock import NS, from_rfc3339
 from shared.frames import Frame
 from shared.messages import Alert, Detections, Message, Tracks
+from shared.site import Site
+from training.bench.pipeline import highway
 
 _READY_S = 120.0
 
+# Of the clip, at its full rate of 30; they repeat.
+_PICTURES = 240
+
 Key = tuple[str, int]
 """Camera and capture time, UTC ns."""
+
+
+def place(count: int, fps: float, closeups: int | None = 0) -> tuple[Site, list[Frame]]:
+    """The site of the highway clip with so many cameras, and the clip's pictures.
+
+    `closeups`: per frame; None: as the site has it.
+
+    Raises:
+        InputError: the clip is not there.
+    """
+    site, camera = highway()
+    like: dict[str, object] = {"fps": fps, "closeups": camera.closeups if closeups is None else closeups}
+    cameras = [camera.model_copy(update={"id": f"bench-{number}", **like}) for number in range(count)]
+    return site.model_copy(update={"cameras": cameras}), list(islice(read_once(camera), _PICTURES))
 
 
 class Cameras:

@@ -25,15 +25,6 @@ def own_mb(process: psutil.Process) -> float:
     return _of(process, lambda own: own.memory_full_info().uss) / MB
 
 
-def memory_mb(process: psutil.Process) -> float:
-    """Megabytes that are the process's own, and its part of what it shares with others (PSS); without Linux RSS.
-
-    Raises:
-        RuntimeError: it has ended.
-    """
-    return _of(process, lambda own: getattr(own.memory_full_info(), "pss", own.memory_info().rss)) / MB
-
-
 def _of(process: psutil.Process, ask: Callable[[psutil.Process], float]) -> float:
     try:
         return ask(process)
