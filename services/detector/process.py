@@ -1,10 +1,11 @@
 """What holds for a whole process that detects: memory that is kept, and no threads beside its own.
 
-Both change speed alone, never a result; they are worth what docs/benchmarks.md says under "The detector against its
+All change speed alone, never a result; they are worth what docs/benchmarks.md says under "The detector against its
 limit".
 """
 
 import ctypes
+import sys
 from functools import cache
 
 import cv2
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 # it gives back what is free beyond 256 MiB.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT, _LARGEST = 256 << 20, 32 << 20
+_TURN_S = 0.0005
 
 
 @cache
@@ -24,6 +26,9 @@ def tune_process() -> None:
     # woken and then spin, on a core that has something better to do.
     cv2.setNumThreads(1)
     threadpool_limits(limits=1, user_api="blas")
+    # A core whose pass has ended needs Python for a moment to begin the next one; by default it would wait up to 5 ms
+    # until a thread that writes or judges lets go of it.
+    sys.setswitchinterval(_TURN_S)
 
 
 def _keep_memory() -> None:

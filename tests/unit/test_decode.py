@@ -23,7 +23,7 @@ def test_boxes_and_scores_are_those_of_the_head_itself(bins: int) -> None:
         raw = head.forward_head(maps, head.cv2, head.cv3)
     decoded = (wanted[0] if isinstance(wanted, tuple) else wanted)[0].numpy()
     sides, logits = raw["boxes"][0].numpy(), raw["scores"][0].numpy()
-    kept, classes, scores = candidates(logits, least_logit(0.0))
+    kept, classes, scores = candidates(logits.T, least_logit(0.0))
     assert len(kept) == decoded.shape[1] == 96 * 64 // 64 + 96 * 64 // 256 + 96 * 64 // 1024
     xyxy = decode(sides.T.reshape(len(kept), 4, bins), anchors(96, 64, STRIDES))
     centre, size = decoded[:2].T, decoded[2:4].T
@@ -33,7 +33,7 @@ def test_boxes_and_scores_are_those_of_the_head_itself(bins: int) -> None:
 
 
 def test_only_what_is_above_the_least_score_is_a_candidate() -> None:
-    logits = np.array([[-3.0, 0.1, -0.1], [-2.0, -5.0, 2.0]], np.float32)
+    logits = np.array([[-3.0, -2.0], [0.1, -5.0], [-0.1, 2.0]], np.float32)
     kept, classes, scores = candidates(logits, least_logit(0.5))
     assert kept.tolist() == [1, 2]
     assert classes.tolist() == [0, 1]

@@ -13,7 +13,7 @@ from typing import Any
 from shared.exceptions import ModelError
 
 # Of the graph's inputs and outputs and of these files; another number makes everything anew.
-_FORMAT = 1
+_FORMAT = 2
 _GRAPH = "graph.onnx"
 
 

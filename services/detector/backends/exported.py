@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.backends.decode import anchors, candidates, decode, least_logit
-from services.detector.backends.select import suppress
+from services.detector.backends.select import suppress_one
 from services.detector.heads.find import Head
 from services.detector.heads.panel import Panel
 
-Arrays = Sequence[NDArray[np.float32]]
+Arrays = Sequence[NDArray[Any]]
 
 
 class Runner(Protocol):
@@ -35,7 +35,10 @@ class Runner(Protocol):
     version: str
 
     def run(self, batch: NDArray[np.uint8]) -> Sequence[Arrays]:
-        """The graph's outputs per picture of (N, H, W, 3); valid until the same thread's next call."""
+        """The graph's outputs per picture of (N, H, W, 3); valid until the same thread's next call.
+
+        Boxes and scores are float32; maps may be in bfloat16, which numpy does not have: as uint16 of the same bits.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +91,25 @@ class ExportedBackend:
         Raises:
             ValueError: a layer that the graph was not exported with.
         """
-        outputs = self._runner.run(batch)
         asked = self._panel.layers if inner is not None and any(where is not None for where in inner) else []
+        outputs = self._runner.run(batch)
         maps = {layer: self._maps(outputs, layer) for layer in {*features, *asked}}
         shape = batch.shape[1], batch.shape[2]
         tensors = {layer: torch.from_numpy(maps[layer]) for layer in asked}
         heads = self._panel.ask(tensors, shape, inner) if inner is not None else []
-        return Output(self._select(outputs, shape), {layer: maps[layer] for layer in features}, heads)
+        boxes = [self._boxes(arrays[0][0], arrays[1][0], shape) for arrays in outputs]
+        return Output(boxes, {layer: maps[layer] for layer in features}, heads)
 
     def _maps(self, outputs: Sequence[Arrays], layer: int) -> NDArray[np.float32]:
+        """(N, C, h, w), in memory with the channels last."""
         place = 2 + self._weights.layers.index(layer)
-        return np.stack([arrays[place][0] for arrays in outputs])
+        maps = np.stack([arrays[place][0] for arrays in outputs]).transpose(0, 3, 1, 2)
+        if maps.dtype == np.uint16:
+            maps = torch.from_numpy(maps.view(np.int16)).view(torch.bfloat16).float().numpy()
+        return maps
 
-    @torch.inference_mode()
-    def _select(self, outputs: Sequence[Arrays], shape: tuple[int, int]) -> list[Boxes]:
-        """Candidates of each picture; then all of them decoded and suppressed at once."""
-        found = [candidates(arrays[1][0], self._least) for arrays in outputs]
-        kept = np.concatenate([one[0] for one in found])
-        picture = np.repeat(np.arange(len(found)), [len(one[0]) for one in found])
-        sides = np.concatenate([arrays[0][0][:, one[0]] for arrays, one in zip(outputs, found, strict=True)], axis=1)
+    def _boxes(self, sides: NDArray[np.float32], logits: NDArray[np.float32], shape: tuple[int, int]) -> Boxes:
+        """What the graph's numbers for one picture say: (A, 4 * bins) and (A, classes)."""
+        kept, classes, scores = candidates(logits, self._least)
         places = anchors(*shape, self._weights.strides)[kept]
-        xyxy = decode(np.ascontiguousarray(sides.T).reshape(len(kept), 4, -1 if len(kept) else 1), places)
-        scores, classes = (np.concatenate([one[part] for one in found]) for part in (2, 1))
-        rows = [torch.from_numpy(array) for array in (xyxy, scores, classes, picture)]
-        return suppress(rows[0], rows[1], rows[2], rows[3], len(found))
+        return suppress_one(decode(sides[kept].reshape(len(kept), 4, -1 if len(kept) else 1), places), scores, classes)

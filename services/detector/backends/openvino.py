@@ -9,19 +9,28 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import properties
+from openvino.preprocess import PrePostProcessor
 
 from services.detector.backends.exported import Arrays
 from shared.exceptions import ConfigError
 
-# Shapes of input that are kept compiled: cameras of one site have few.
-_MAX_SHAPES = 16
+# That are kept compiled: cameras of one site have few.
+_MAX_SHAPES = 32
+_Shape = tuple[int, int, int]
+"""Pictures, height and width of an input."""
+# Pictures of one request.
+_TOGETHER = 2
 _TYPES = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
+# The graph's first outputs are boxes and scores.
+_MAPS_FROM = 2
 
 
 class OpenVinoRunner:
     """Implements `Runner`: one compiled graph per input shape, one single-threaded stream per core.
 
-    A shape that is known when it is compiled runs 10 to 15 % faster than one that is not.
+    A shape that is known when it is compiled runs 10 to 15 % faster than one that is not. Two pictures together take 4
+    to 7 % less than one after the other, and more are no cheaper; a picture's numbers are the same alone and beside
+    others.
 
     Raises:
         ConfigError: a precision that it does not have here.
@@ -40,10 +49,24 @@ class OpenVinoRunner:
             # Several workers share a machine; pinned, all of them would sit on its first cores.
             properties.hint.enable_cpu_pinning(): False,
         }
-        self._graph = self._core.read_model(graph)
-        self._compiled: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._graph = self._read(graph)
+        self._compiled: OrderedDict[_Shape, Any] = OrderedDict()
         self._lock = threading.Lock()
         self._local = threading.local()
+
+    def _read(self, graph: Path) -> Any:
+        """The graph, with its maps in bfloat16 where that is what they are computed in.
+
+        Else each pass would write them in float32 and read them so again, which takes 5 % of it; and the convolutions
+        around them round in another way, so that boxes would depend on whether a graph puts maps out.
+        """
+        model = self._core.read_model(graph)
+        if self.precision != "bfloat16":
+            return model
+        prepared = PrePostProcessor(model)
+        for number in range(_MAPS_FROM, len(model.outputs)):
+            prepared.output(number).tensor().set_element_type(openvino.Type.bf16)
+        return prepared.build()
 
     def _pick(self, precision: str) -> str:
         quick = "BF16" in self._core.get_property("CPU", properties.device.capabilities())
@@ -56,19 +79,29 @@ class OpenVinoRunner:
         return precision
 
     def run(self, batch: NDArray[np.uint8]) -> list[Arrays]:
-        """See `Runner.run`. The pictures are read where they lie; a request of its own takes each."""
-        requests = self._requests((batch.shape[1], batch.shape[2]), len(batch))
+        """See `Runner.run`. The pictures are read where they lie; each request takes two of them."""
         pictures = np.ascontiguousarray(batch)
-        for number, request in enumerate(requests):
-            request.set_input_tensor(openvino.Tensor(pictures[number : number + 1], shared_memory=True))
+        parts = [pictures[at : at + _TOGETHER] for at in range(0, len(pictures), _TOGETHER)]
+        height, width = batch.shape[1:3]
+        pairs = self._requests((_TOGETHER, height, width), len(pictures) // _TOGETHER)
+        requests = pairs + self._requests((1, height, width), len(parts) - len(pairs))
+        for request, part in zip(requests, parts, strict=True):
+            request.set_input_tensor(openvino.Tensor(part, shared_memory=True))
             request.start_async()
         for request in requests:
             request.wait()
-        return [[tensor.data for tensor in request.output_tensors] for request in requests]
+        outputs = [[_array(tensor) for tensor in request.output_tensors] for request in requests]
+        return [
+            [array[place : place + 1] for array in arrays]
+            for part, arrays in zip(parts, outputs, strict=True)
+            for place in range(len(part))
+        ]
 
-    def _requests(self, shape: tuple[int, int], count: int) -> list[Any]:
+    def _requests(self, shape: _Shape, count: int) -> list[Any]:
         """The calling thread's own: their outputs are overwritten by its next call."""
-        held: OrderedDict[tuple[int, int], list[Any]] = self._local.__dict__.setdefault("requests", OrderedDict())
+        if not count:
+            return []
+        held: OrderedDict[_Shape, list[Any]] = self._local.__dict__.setdefault("requests", OrderedDict())
         requests = held.setdefault(shape, [])
         held.move_to_end(shape)
         while len(held) > _MAX_SHAPES:
@@ -77,13 +110,19 @@ class OpenVinoRunner:
             requests.append(self._compile(shape).create_infer_request())
         return requests[:count]
 
-    def _compile(self, shape: tuple[int, int]) -> Any:
+    def _compile(self, shape: _Shape) -> Any:
         with self._lock:
             if shape not in self._compiled:
                 graph = self._graph.clone()
-                graph.reshape([1, *shape, 3])
+                graph.reshape([*shape, 3])
                 self._compiled[shape] = self._core.compile_model(graph, "CPU", self._config)
             self._compiled.move_to_end(shape)
             while len(self._compiled) > _MAX_SHAPES:
                 self._compiled.popitem(last=False)
             return self._compiled[shape]
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    """The tensor's memory; OpenVINO calls bfloat16 numpy's float16."""
+    array: NDArray[Any] = tensor.data
+    return array.view(np.uint16) if tensor.element_type == openvino.Type.bf16 else array

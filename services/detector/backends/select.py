@@ -1,9 +1,8 @@
 """From scored boxes of a batch to what is published of each picture: non-maximum suppression."""
 
-from itertools import accumulate
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import nms
 
@@ -29,12 +28,12 @@ def suppress(xyxy: Tensor, scores: Tensor, classes: Tensor, picture: Tensor, pic
     Returns:
         one entry per picture, at most 300 boxes each.
     """
-    xyxy, scores, classes, picture = (part.cpu() for part in (xyxy, scores, classes, picture))
-    counts = torch.bincount(picture, minlength=pictures).tolist()
-    parts = (torch.split(part, counts) for part in (xyxy.double(), scores.double()))
-    order, starts = [], accumulate(counts, initial=0)
-    for start, corners, own in zip(starts, *parts, strict=False):
-        order.append(nms(corners, own, _NMS_IOU)[:_MAX_BOXES] + start)
-    kept, ends = torch.cat(order), np.cumsum([len(one) for one in order])[:-1]
-    rows = (part[kept].numpy() for part in (xyxy, scores, classes.long()))
-    return [Boxes(*row) for row in zip(*(np.split(part, ends) for part in rows), strict=True)]
+    rows = [part.cpu().numpy() for part in (xyxy, scores, classes.long())]
+    ends = np.searchsorted(picture.cpu().numpy(), np.arange(pictures - 1), side="right")
+    return [suppress_one(*own) for own in zip(*(np.split(part, ends) for part in rows), strict=True)]
+
+
+def suppress_one(xyxy: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int64]) -> Boxes:
+    """See `suppress`, for the boxes of one picture."""
+    kept = nms(torch.from_numpy(xyxy).double(), torch.from_numpy(scores).double(), _NMS_IOU)[:_MAX_BOXES].numpy()
+    return Boxes(xyxy[kept], scores[kept], classes[kept])
