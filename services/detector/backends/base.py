@@ -11,7 +11,7 @@ from torch import Tensor
 from shared.heads import HeadResult
 
 FeatureMap = NDArray[np.float32] | Tensor
-"""(N, C, h, w). From a GPU a tensor there, in the model's type: what is wanted of it is a small part."""
+"""(N, C, h, w). A tensor where the model ran, in its own type: what is wanted of it is a small part."""
 
 Inner = tuple[int, int, int, int]
 """Where the picture lies in the input: left, top, width, height, pixels of the input. Around it is padding."""

@@ -93,20 +93,20 @@ class ExportedBackend:
         """
         asked = self._panel.layers if inner is not None and any(where is not None for where in inner) else []
         outputs = self._runner.run(batch)
-        maps = {layer: self._maps(outputs, layer) for layer in {*features, *asked}}
+        maps = {layer: self._map(outputs, layer) for layer in {*features, *asked}}
         shape = batch.shape[1], batch.shape[2]
-        tensors = {layer: torch.from_numpy(maps[layer]) for layer in asked}
+        tensors = {layer: maps[layer].float() for layer in asked}
         heads = self._panel.ask(tensors, shape, inner) if inner is not None else []
         boxes = [self._boxes(arrays[0][0], arrays[1][0], shape) for arrays in outputs]
         return Output(boxes, {layer: maps[layer] for layer in features}, heads)
 
-    def _maps(self, outputs: Sequence[Arrays], layer: int) -> NDArray[np.float32]:
+    def _map(self, outputs: Sequence[Arrays], layer: int) -> torch.Tensor:
         """(N, C, h, w), in memory with the channels last."""
         place = 2 + self._weights.layers.index(layer)
-        maps = np.stack([arrays[place][0] for arrays in outputs]).transpose(0, 3, 1, 2)
+        maps = np.stack([arrays[place][0] for arrays in outputs])
         if maps.dtype == np.uint16:
-            maps = torch.from_numpy(maps.view(np.int16)).view(torch.bfloat16).float().numpy()
-        return maps
+            return torch.from_numpy(maps.view(np.int16)).view(torch.bfloat16).permute(0, 3, 1, 2)
+        return torch.from_numpy(maps).permute(0, 3, 1, 2)
 
     def _boxes(self, sides: NDArray[np.float32], logits: NDArray[np.float32], shape: tuple[int, int]) -> Boxes:
         """What the graph's numbers for one picture say: (A, 4 * bins) and (A, classes)."""

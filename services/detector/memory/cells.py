@@ -26,6 +26,7 @@ class Cells:
         shape: (rows, columns) of the whole grid.
         index: (K,) of each patch in the grid, row by row.
         centres: (K, 2) their middles, 0..1 of the picture.
+        columns, rows: (columns,) and (rows,) middles of the grid's, 0..1 of the picture.
         size: width and height of a patch, 0..1 of the picture.
         zones: ids of the zones.
         member: (zones, K) whether a patch's middle lies in a zone.
@@ -34,6 +35,8 @@ class Cells:
     shape: tuple[int, int]
     index: NDArray[np.int64]
     centres: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    rows: NDArray[np.float64]
     size: tuple[float, float]
     zones: tuple[str, ...]
     member: NDArray[np.bool_]
@@ -60,13 +63,18 @@ class Cells:
     def under(self, boxes: NDArray[np.float64], grow: float = 0.0) -> NDArray[np.bool_]:
         """(K,) the patches whose middle lies in one of the (N, 4) boxes, each larger by `grow` of its sides all
         around."""
-        if not len(boxes):
-            return np.zeros(len(self), np.bool_)
         x1, y1, x2, y2 = boxes.T
         beside, above = (x2 - x1) * grow, (y2 - y1) * grow
-        x, y = self.centres[:, :1], self.centres[:, 1:]
-        inside = (x >= x1 - beside) & (x <= x2 + beside) & (y >= y1 - above) & (y <= y2 + above)
-        found: NDArray[np.bool_] = inside.any(axis=1)
+        left, right = np.searchsorted(self.columns, x1 - beside), np.searchsorted(self.columns, x2 + beside, "right")
+        top, bottom = np.searchsorted(self.rows, y1 - above), np.searchsorted(self.rows, y2 + above, "right")
+        any_inside = (left < right) & (top < bottom)
+        left, right, top, bottom = (part[any_inside] for part in (left, right, top, bottom))
+        # Steps at the corners of each box; summed up along both sides they count the boxes over each patch.
+        steps = np.zeros((len(self.rows) + 1, len(self.columns) + 1), np.int32)
+        for y, x, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+            np.add.at(steps, (y, x), step)
+        over = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+        found: NDArray[np.bool_] = over.ravel()[self.index] > 0
         return found
 
 
@@ -74,9 +82,9 @@ def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:
     """The patches on the zones of a camera; None when it has none to remember."""
     watched = [zone for zone in zones if zone.kind in KINDS]
     rows, columns = letterbox.height // STRIDE, letterbox.width // STRIDE
-    y, x = np.mgrid[0:rows, 0:columns]
-    pixels = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * STRIDE
-    centres = (pixels - (letterbox.left, letterbox.top)) / (letterbox.inner_width, letterbox.inner_height)
+    across = ((np.arange(columns) + 0.5) * STRIDE - letterbox.left) / letterbox.inner_width
+    down = ((np.arange(rows) + 0.5) * STRIDE - letterbox.top) / letterbox.inner_height
+    centres = np.stack([part.ravel() for part in np.meshgrid(across, down)], axis=1)
     # A patch that the padding touches looks at both.
     inner = ((centres > 0) & (centres < 1)).all(axis=1)
     member = np.array([inside_polygon(centres, np.array(zone.polygon)) & inner for zone in watched], np.bool_)
@@ -87,6 +95,8 @@ def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:
         shape=(rows, columns),
         index=index,
         centres=centres[index],
+        columns=across,
+        rows=down,
         size=(STRIDE / letterbox.inner_width, STRIDE / letterbox.inner_height),
         zones=tuple(zone.id for zone in watched),
         member=member[:, index],
