@@ -103,6 +103,13 @@ CHANNELS: dict[str, Channel] = {
         "camera id",
         ("console",),
     ),
+    topics.ALERT_VERDICTS: Channel(
+        "alert-verdict",
+        "What an operator says of an alert; idempotent by verdict_id.",
+        "alert id",
+        ("console",),
+        (("alerts", topics.ALERTS_GROUP),),
+    ),
     topics.ALERTS: Channel(
         "alert-event",
         "A CloudEvent per change of an alert. Compacted: the source of truth of alert state.",

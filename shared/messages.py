@@ -18,6 +18,7 @@ from shared.surface import Surface
 Box = tuple[Unit, Unit, Unit, Unit]
 # Names a file of evidence and stands in URLs.
 IncidentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+OperatorVerdict = Literal["acknowledged", "dismissed"]
 
 
 class Message(BaseModel):
@@ -173,32 +174,21 @@ class LaneStats(Message):
     classes: list[LaneClass] = Field(description="the classes that passed or were over the line, by name")
 
 
-class CameraState(Message):
-    """What the analyzer knows of one camera in one run."""
-
-    camera: str
-    run: str | None = None
-    touched_at: Ns = Field(description="when the camera's last message was processed, by the worker's clock")
-    state: str = Field(description="JSON, deflated (RFC 1950), as base64; private to the analyzer")
-
-
-class Checkpoint(Message):
-    """The analyzer's state of one partition, true as of one input offset: one message, so never half of it."""
-
-    schema_: Literal["wayside.checkpoint/1"] = Field("wayside.checkpoint/1", alias="schema")
-    topic: str
-    partition: int
-    offset: int = Field(ge=0, description="the first message of the partition that the state does not hold yet")
-    last_key: str | None = Field(None, description="key of the message before it; with its time, it names the log")
-    last_timestamp_ms: int | None = None
-    cameras: list[CameraState] = Field(description="the camera that was quiet longest first")
-
-
 class Evidence(Message):
     """A picture or a range of the log that shows the incident."""
 
     kind: Literal["snapshot", "frame"]
     uri: str
+
+
+class Judgement(Message):
+    """What an operator has said of an alert; docs/verdicts.md has the rules."""
+
+    verdict_id: str
+    verdict: OperatorVerdict
+    by: str
+    at: str = Field(description="when it was given, by the clock of the console")
+    comment: str | None = None
 
 
 class Alert(Message):
@@ -221,8 +211,24 @@ class Alert(Message):
     model: str
     run: str | None = None
     site: str
-    revision: int = 0
+    revision: int = Field(0, description="of the alert: the incident's changes and the operators' verdicts, counted")
     detail: str | None = Field(None, description="for a person: what the label does not say")
+    verdicts: list[Judgement] = Field([], description="of operators, oldest first; the last one counts")
+
+    @property
+    def incident_revision(self) -> int:
+        """The last revision of the incident that is in it."""
+        return self.revision - len(self.verdicts)
+
+    @property
+    def verdict(self) -> OperatorVerdict | None:
+        """What operators say of it now."""
+        return self.verdicts[-1].verdict if self.verdicts else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lasts and nobody has called it a false alarm."""
+        return self.status in ("open", "acknowledged")
 
 
 class DeadLetter(Message):

@@ -18,14 +18,16 @@ from shared import frames
 from shared.asyncapi import asyncapi_document
 from shared.camera_status import CameraStatus
 from shared.catalogue import CATALOGUE
+from shared.checkpoint import Checkpoint
 from shared.comparison import ModelComparison
 from shared.exceptions import WaysideError
 from shared.inspection import Confirmation, Inspection, InspectionRequest
-from shared.messages import Alert, Checkpoint, DeadLetter, Detections, Incident, LaneStats, Tracks
+from shared.messages import Alert, DeadLetter, Detections, Incident, LaneStats, Tracks
 from shared.reference import filled_page, metrics_table, settings_table, topics_table
 from shared.site import Site
 from shared.training import TrainingProgress, TrainingRequest
 from shared.turnaround import Turnaround
+from shared.verdict import AlertVerdict
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -50,6 +52,7 @@ def schemas() -> dict[str, Schema]:
         "inspection-request.schema.json": message_schema(InspectionRequest, "inspection-request:1"),
         "inspection.schema.json": message_schema(Inspection, "inspection:1"),
         "confirmation.schema.json": message_schema(Confirmation, "confirmation:1"),
+        "alert-verdict.schema.json": message_schema(AlertVerdict, "alert-verdict:1"),
         "alert.schema.json": message_schema(Alert, "alert:1"),
         "alert-event.schema.json": alert_event_schema(),
         "checkpoint.schema.json": message_schema(Checkpoint, "checkpoint:1"),
@@ -112,7 +115,7 @@ def alert_event_schema() -> Schema:
         "id": {"type": "string", "minLength": 1, "description": "<alert id>.<revision>; drop what you have had"},
         "source": {"type": "string", "pattern": "^wayside/[^/]+/[^/]+$", "description": "wayside/<site>/<camera>"},
         "type": {"enum": [f"wayside.alert.{change}" for change in ALERT_CHANGES]},
-        "time": {"type": "string", "format": "date-time", "description": "event time of the change"},
+        "time": {"type": "string", "format": "date-time", "description": "event time; of a verdict, when it was given"},
         "subject": {"type": "string", "description": "alert id"},
         "datacontenttype": {"const": "application/json"},
         "dataschema": {"const": "urn:wayside:schema:alert:1"},

@@ -13,6 +13,7 @@ MODEL_COMPARISONS = "model-comparisons"
 INSPECTION_REQUESTS = "inspection-requests"
 INSPECTIONS = "inspections"
 CONFIRMATIONS = "confirmations"
+ALERT_VERDICTS = "alert-verdicts"
 ALERTS = "alerts"
 CHECKPOINTS = "checkpoints"
 DEAD_LETTERS = "dead-letters"
@@ -47,6 +48,8 @@ SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INSPECTIONS, 1, retention_s=90 * DAY),
     # As many partitions as frames have: who owns a camera's memory also gets what persons say of it.
     TopicSpec(CONFIRMATIONS, PARTITIONS, retention_s=30 * DAY),
+    # As many partitions as incidents have: who owns an alert's incident also gets what operators say of it.
+    TopicSpec(ALERT_VERDICTS, PARTITIONS, retention_s=30 * DAY),
     # Compacted: the last event of every alert stays for ever. It is the source of truth of alert state.
     TopicSpec(ALERTS, PARTITIONS, compact=True),
     # One key per partition of detections; the last message is the state that a new owner resumes from.
@@ -70,4 +73,5 @@ STAGES: tuple[tuple[str, str], ...] = (
     (INSPECTOR_GROUP, TRACKS),
     (INSPECTOR_GROUP, INSPECTION_REQUESTS),
     (ALERTS_GROUP, INCIDENTS),
+    (ALERTS_GROUP, ALERT_VERDICTS),
 )

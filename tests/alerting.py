@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from shared.messages import FrameRef, Incident
 from shared.settings import Settings
 from shared.site import Camera, Sink, Site
 from shared.store import Store
+from shared.verdict import AlertVerdict
 from tests.threads import serving
 
 WIDTH, HEIGHT = 320, 180
@@ -49,6 +51,27 @@ def life(identity: str, **changes: object) -> list[Incident]:
     return [
         incident(identity, change, number, **changes) for number, change in enumerate(("opened", "updated", "closed"))
     ]
+
+
+_numbers = count(1)
+
+
+def verdict(identity: str = "a1", word: str = "acknowledged", **changes: object) -> AlertVerdict:
+    """What an operator says, each time a new verdict; two hours after the incidents, by another clock."""
+    number = next(_numbers)
+    fields: dict[str, object] = {
+        "verdict_id": f"v{number}", "alert_id": identity, "verdict": word, "by": "A. Nowak",
+        "at": START_NS + to_ns(7200 + number),
+    }  # fmt: skip
+    return AlertVerdict.model_validate({**fields, **changes})
+
+
+def put_verdicts(bus: Bus, said: Iterable[AlertVerdict | bytes]) -> None:
+    producer = bus.producer()
+    for item in said:
+        value, key = (item, "x") if isinstance(item, bytes) else (item.to_bytes(), item.alert_id)
+        producer.send(topics.ALERT_VERDICTS, value, key=key, timestamp_ms=START_NS // 1_000_000)
+    producer.close()
 
 
 def grey_jpeg(level: int = 90) -> bytes:

@@ -107,7 +107,7 @@ def _handle(record: Record, config: SinkConfig, sink: Sink, producer: Producer, 
         return True
     try:
         event = AlertEvent.from_bytes(record.value)
-        return deliver(event, sink, stop) if concerns(config, event.alert) else True
+        return deliver(event, sink, stop) if concerns(config, event) else True
     except PoisonMessageError as error:
         bury(producer, SERVICE, record, error)
         producer.flush()

@@ -1,7 +1,7 @@
-"""The alerts service: incidents → alerts with evidence → alerts topic, Redis and the site's sinks.
+"""The alerts service: incidents and operators' verdicts → alerts with evidence → alerts topic, Redis, the site's sinks.
 
-Order of one incident: evidence → alerts topic → flush → Redis → commit. A crash in between repeats the
-incident; the book, rebuilt from the alerts topic, knows what was published and drops it.
+Order of one message: evidence → alerts topic → flush → Redis → commit. A crash in between repeats the
+message; the book, rebuilt from the alerts topic, knows what was published and drops it.
 """
 
 import threading
@@ -25,6 +25,8 @@ from shared.telemetry.health import Health
 from shared.telemetry.logs import logger
 
 SERVICE = "alerts"
+# Keyed alike, with as many partitions, and given out by range: who owns an alert's incident owns its verdicts too.
+INPUTS = (topics.INCIDENTS, topics.ALERT_VERDICTS)
 _LAG_EVERY_S = 5.0  # asking costs milliseconds; a dashboard needs no more
 
 
@@ -48,7 +50,7 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
         worker = Worker(bus, producer, book, view, EvidenceStore(settings.data))
         deliveries = stack.enter_context(closing(Deliveries(bus, site)))
         consumer = stack.enter_context(
-            closing(bus.consumer([topics.INCIDENTS], group=topics.ALERTS_GROUP, on_revoked=revoked.update))
+            closing(bus.consumer(INPUTS, group=topics.ALERTS_GROUP, on_revoked=revoked.update))
         )
         stack.callback(health.beat, "stopping")
         owned: set[Partition] = set()
@@ -67,22 +69,22 @@ def serve(bus: Bus, store: Store, site: Site, settings: Settings, stop: threadin
             health.beat(detail=f"{len(site.sinks)} sinks")
             if time.monotonic() >= next_lag:
                 next_lag = time.monotonic() + _LAG_EVERY_S
-                lag = bus.lag(topics.ALERTS_GROUP, topics.INCIDENTS)
-                metrics.CONSUMER_LAG.labels(topics.ALERTS_GROUP, topics.INCIDENTS).set(lag)
+                for topic in INPUTS:
+                    lag = bus.lag(topics.ALERTS_GROUP, topic)
+                    metrics.CONSUMER_LAG.labels(topics.ALERTS_GROUP, topic).set(lag)
 
 
 def work_off(records: list[Record], worker: Worker, consumer: Consumer, stop: threading.Event) -> None:
     """Process and commit one by one; leaves out what another instance has taken over meanwhile."""
-    lost: set[Partition] = set()
+    lost: set[int] = set()
     for record in records:
         if stop.is_set():
             return  # the rest is not committed and comes again
-        partition = (record.topic, record.partition)
-        if partition in lost:
+        if record.partition in lost:
             continue  # its new owner has these, perhaps with later changes that must not be overwritten
         worker.process(record)
         try:
-            consumer.commit({partition: record.offset + 1})
+            consumer.commit({(record.topic, record.partition): record.offset + 1})
         except OwnershipLostError as error:
-            logger(SERVICE).info("partition went to another instance, which repeats the incident", detail=str(error))
-            lost.add(partition)
+            logger(SERVICE).info("partition went to another instance, which repeats the message", detail=str(error))
+            lost.add(record.partition)  # of both topics

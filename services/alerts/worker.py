@@ -1,4 +1,4 @@
-"""What the alerts service does with one incident: evidence → alerts topic → Redis."""
+"""What the alerts service does with one incident or verdict: evidence → alerts topic → Redis."""
 
 import time
 
@@ -13,6 +13,7 @@ from shared.exceptions import BusError, PoisonMessageError
 from shared.messages import Evidence, Incident
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
+from shared.verdict import VERDICTS, AlertVerdict
 
 SERVICE = "alerts"
 # Kafka counts partitions in 32 and offsets in 64 bits.
@@ -23,30 +24,40 @@ _MOST_BYTES = 1 << 20
 
 
 class Worker:
-    """Turns incidents into published alerts."""
+    """Turns incidents, and what operators say of them, into published alerts."""
 
     def __init__(self, bus: Bus, producer: Producer, book: AlertBook, view: RedisView, evidence: EvidenceStore) -> None:
         self._bus, self._producer, self._book, self._view, self._evidence = bus, producer, book, view, evidence
 
     def process(self, record: Record) -> None:
-        """Publish the alert of one incident message; it is stored by the bus when this returns.
+        """Publish what follows from one message; it is stored by the bus when this returns.
 
         Raises:
             BusError: it could not be stored.
         """
         try:
             if len(record.value or b"") > _MOST_BYTES:
-                raise PoisonMessageError("too-large", f"an incident of {len(record.value or b'')} bytes")
-            incident = Incident.from_bytes(record.value)
+                raise PoisonMessageError("too-large", f"a message of {len(record.value or b'')} bytes")
+            event = self._judged(record) if record.topic == topics.ALERT_VERDICTS else self._changed(record)
         except PoisonMessageError as error:
             bury(self._producer, SERVICE, record, error)
             self._producer.flush()
             return
+        if event is not None:
+            self._publish(event)
+
+    def _changed(self, record: Record) -> AlertEvent | None:
+        incident = Incident.from_bytes(record.value)
         if incident.revision <= self._book.known_revision(incident.incident_id):
-            return
-        event = self._book.apply(incident, self._gather(incident))
-        assert event is not None  # the revision is newer than the book's
-        self._publish(event)
+            return None
+        return self._book.apply(incident, self._gather(incident))
+
+    def _judged(self, record: Record) -> AlertEvent | None:
+        said = AlertVerdict.from_bytes(record.value)
+        if record.key != said.alert_id:
+            # In another partition, whose owner may not know this alert's latest state.
+            raise PoisonMessageError("bad-key", f"the key of this verdict is {said.alert_id}")
+        return self._book.judge(said)
 
     def _gather(self, incident: Incident) -> list[Evidence]:
         """Evidence of an opening: the picture, and the frame's address as far as the frame is there."""
@@ -84,6 +95,8 @@ class Worker:
             metrics.ALERTS.labels(alert.incident, alert.severity).inc()
             if alert.run is None:
                 metrics.ALERT_LATENCY.observe(max(0.0, (time.time_ns() - event.time) / 1e9))
+        elif event.change in VERDICTS:
+            metrics.VERDICTS.labels(alert.incident, event.change).inc()
         logger(SERVICE).info(
             "alert", change=event.change, incident=alert.incident, camera=alert.camera, zone=alert.zone,
             severity=alert.severity, id=alert.alert_id,

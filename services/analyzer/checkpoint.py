@@ -23,8 +23,8 @@ from pydantic_core import from_json, to_json
 
 from shared import topics
 from shared.bus.base import Bus, Partition, Producer, Record
+from shared.checkpoint import CameraState, Checkpoint
 from shared.exceptions import PoisonMessageError
-from shared.messages import CameraState, Checkpoint
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger
 

@@ -8,9 +8,9 @@ from services.analyzer.inputs import INPUTS, Machine, Message
 from services.analyzer.presence import CameraPresence
 from services.analyzer.stage import Analysis
 from shared.bus.base import Partition, Record
+from shared.checkpoint import CameraState, Checkpoint
 from shared.clock import NS
 from shared.exceptions import PoisonMessageError
-from shared.messages import CameraState, Checkpoint
 from shared.site import Site
 from shared.telemetry import metrics
 from shared.telemetry.logs import logger

@@ -21,6 +21,7 @@ from services.console.live import Fanout
 from services.console.parts import Parts
 from services.console.pictures import Pictures
 from services.console.security import Security, allowed_hosts
+from services.console.sending import Sender
 from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.bus.base import Bus
@@ -41,7 +42,8 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
     The interactive API pages of FastAPI are off: they load scripts from elsewhere. /openapi.json is there.
     """
     wall, lanes, stands, fanout = Wall(site), LaneBook(site, settings.run), StandBook(site, settings.run), Fanout()
-    inspections, asker = InspectionBook(settings.run), Asker(bus, site, wall, settings.run)
+    sender = Sender(bus)
+    inspections, asker = InspectionBook(settings.run), Asker(sender, site, wall, settings.run)
     feed = Feed(bus, wall, lanes, stands, inspections, fanout, settings.run)
     dependencies = Dependencies(bus, store, fanout, site.site)
     parts = Parts(
@@ -50,6 +52,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
         lanes=lanes,
         inspections=inspections,
         asker=asker,
+        sender=sender,
         stands=stands,
         pictures=Pictures(bus),
         fanout=fanout,
@@ -73,7 +76,7 @@ def build_app(bus: Bus, store: Store, site: Site, settings: Settings, health: He
         yield
         stop.set()
         fanout.close()
-        asker.close()
+        sender.close()
         for thread in started:
             thread.join(timeout=5)  # one that hangs on a dead broker is a daemon and ends with the process
 

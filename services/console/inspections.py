@@ -6,9 +6,9 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from services.console.sending import Sender
 from services.console.wall import Wall
 from shared import topics
-from shared.bus.base import Bus, Producer
 from shared.inspection import Confirmation, Inspection, InspectionRequest
 from shared.site import Site
 
@@ -58,15 +58,13 @@ class SilentCameraError(Exception):
 
 
 class Asker:
-    """Sends what an operator asks and says.
+    """Sends what an operator asks and says of lanes.
 
     Raises (every method): BusError when the bus does not take it.
     """
 
-    def __init__(self, bus: Bus, site: Site, wall: Wall, run: str | None) -> None:
-        self._bus, self._site, self._wall, self._run = bus, site, wall, run
-        self._producer: Producer | None = None
-        self._lock = threading.Lock()
+    def __init__(self, sender: Sender, site: Site, wall: Wall, run: str | None) -> None:
+        self._sender, self._site, self._wall, self._run = sender, site, wall, run
 
     def cameras(self, lane: str) -> list[str]:
         """The cameras that see a lane; none when the site has no such lane."""
@@ -84,7 +82,7 @@ class Asker:
             asked_at=now,
             by=by,
         )
-        self._send(topics.INSPECTION_REQUESTS, [(lane, request.at, request.to_bytes())])
+        self._sender.send(topics.INSPECTION_REQUESTS, [(lane, request.at, request.to_bytes())])
         return request
 
     def confirm(self, lane: str, cameras: Sequence[str], by: str) -> list[Confirmation]:
@@ -110,20 +108,6 @@ class Asker:
                     by=by,
                 )
             )
-        self._send(topics.CONFIRMATIONS, [(item.camera, item.confirmed_at, item.to_bytes()) for item in confirmations])
+        messages = [(item.camera, item.confirmed_at, item.to_bytes()) for item in confirmations]
+        self._sender.send(topics.CONFIRMATIONS, messages)
         return confirmations
-
-    def _send(self, topic: str, messages: Sequence[tuple[str, int, bytes]]) -> None:
-        with self._lock:
-            if self._producer is None:
-                self._producer = self._bus.producer()
-            for key, at, value in messages:
-                self._producer.send(topic, value, key=key, timestamp_ms=at // 1_000_000)
-            self._producer.flush(timeout_s=5.0)
-
-    def close(self) -> None:
-        """Release the connection."""
-        with self._lock:
-            if self._producer is not None:
-                self._producer.close()
-                self._producer = None

@@ -11,6 +11,7 @@ from services.console.inspections import Asker, InspectionBook
 from services.console.lanes import LaneBook
 from services.console.live import Fanout
 from services.console.pictures import Pictures
+from services.console.sending import Sender
 from services.console.stands import StandBook
 from services.console.wall import Wall
 from shared.messages import Alert
@@ -33,6 +34,7 @@ class Parts:
     lanes: LaneBook
     inspections: InspectionBook
     asker: Asker
+    sender: Sender
     stands: StandBook
     pictures: Pictures
     fanout: Fanout
@@ -55,6 +57,15 @@ class Parts:
             StoreError: Redis does not answer.
         """
         return [alert for alert in self.store.alerts() if alert.run == self.run]
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert of this console's run.
+
+        Raises:
+            StoreError: Redis does not answer.
+        """
+        found = self.store.alert(alert_id)
+        return found if found is not None and found.run == self.run else None
 
 
 def _parts(request: Request) -> Parts:

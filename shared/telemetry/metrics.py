@@ -78,6 +78,7 @@ INSPECTION_SECONDS = Histogram(
     buckets=(5, 6, 7, 8, 10, 15, 30, 60, 120),
 )
 ALERTS = Counter("wayside_alerts_total", "Alerts opened", ["incident", "severity"])
+VERDICTS = Counter("wayside_alert_verdicts_total", "Verdicts of operators on alerts", ["incident", "verdict"])
 DELIVERIES = Counter("wayside_sink_deliveries_total", "Alerts handed to a sink", ["sink", "outcome"])
 
 CONSOLE_CLIENTS = Gauge("wayside_console_clients", "Browsers connected to the live stream")

@@ -12,9 +12,10 @@ import yaml
 from shared import topics
 from shared.bus.kafka import KafkaBus
 from shared.bus.memory import MemoryBus
+from shared.checkpoint import Checkpoint
 from shared.clock import NS
 from shared.embedded.process import free_port, listens
-from shared.messages import Checkpoint, Detections
+from shared.messages import Detections
 from tests import roadlife
 from tests.faults.test_analyzer_crash import Results, World, contiguous, results
 from tests.processes import await_true, read_all, ready, service

@@ -55,7 +55,7 @@ def test_an_opening_becomes_the_event_of_the_contract() -> None:
         "status": "open", "started_at": "2026-08-01T12:00:00.000000Z", "detected_at": "2026-08-01T12:00:10.000000Z",
         "ended_at": None, "track_ids": [7], "label": "car", "score": 0.87, "box": [0.4, 0.5, 0.6, 0.8],
         "evidence": [{"kind": "snapshot", "uri": "evidence/a1.jpg"}], "model": "test@1", "run": None,
-        "site": "test", "revision": 0, "detail": None,
+        "site": "test", "revision": 0, "detail": None, "verdicts": [],
     }  # fmt: skip
     assert data == expected
 

@@ -14,24 +14,20 @@ from shared.bus.kafka_settings import MAX_POLL_MS
 from shared.bus.memory_state import MAX_POLL_S
 from shared.catalogue import SEVERITIES
 from shared.exceptions import ConfigError
-from shared.messages import Alert
 from shared.site import JsonLinesSink, WebhookSink
-from tests.alerting import incident
+from tests.alerting import event, life, verdict
 
 HOOK = "https://user:hunter2@hooks.example/services/T0KEN?key=T0KEN"
 
 
-def _alert(**changes: object) -> Alert:
-    event = AlertBook().apply(incident(**changes), [])
-    assert event is not None
-    return event.alert
+def _told(sink: JsonLinesSink | WebhookSink, **changes: object) -> bool:
+    return concerns(sink, event(**changes))
 
 
 def test_a_sink_is_told_from_its_severity_on() -> None:
     sinks = {least: JsonLinesSink(type="jsonl", path=Path("a"), min_severity=least) for least in SEVERITIES}
     told = {
-        least: [severity for severity in SEVERITIES if concerns(sink, _alert(severity=severity))]
-        for least, sink in sinks.items()
+        least: [severity for severity in SEVERITIES if _told(sink, severity=severity)] for least, sink in sinks.items()
     }
     assert told == {
         "info": ["info", "warning", "critical"],
@@ -42,8 +38,21 @@ def test_a_sink_is_told_from_its_severity_on() -> None:
 
 @pytest.mark.parametrize("sink", [JsonLinesSink(type="jsonl", path=Path("a")), WebhookSink(type="webhook", url=HOOK)])
 def test_a_replay_reaches_no_sink_of_a_site(sink: JsonLinesSink | WebhookSink) -> None:
-    assert concerns(sink, _alert())
-    assert not concerns(sink, _alert(run="last-night"))
+    assert _told(sink)
+    assert not _told(sink, run="last-night")
+
+
+def test_of_a_dismissed_alert_a_sink_hears_that_it_was_and_no_more_until_that_is_taken_back() -> None:
+    sink, book = JsonLinesSink(type="jsonl", path=Path("a"), min_severity="warning"), AlertBook()
+    opening, update, closing = life("a1")
+    made = [
+        book.apply(opening, []), book.judge(verdict("a1", "dismissed")), book.apply(update, []),
+        book.judge(verdict("a1", "acknowledged")), book.judge(verdict("a1", "dismissed")), book.apply(closing, []),
+    ]  # fmt: skip
+    told = [(item.change, item.alert.status) for item in made if item is not None and concerns(sink, item)]
+    assert told == [
+        ("opened", "open"), ("dismissed", "dismissed"), ("acknowledged", "acknowledged"), ("dismissed", "dismissed"),
+    ]  # fmt: skip
 
 
 def test_names_are_stable_distinct_and_without_secrets() -> None:

@@ -14,9 +14,10 @@ from services.analyzer.worker import Worker
 from shared import topics
 from shared.bus.base import Consumer, Record, TopicSpec
 from shared.bus.memory import MemoryBus
+from shared.checkpoint import CameraState, Checkpoint
 from shared.clock import NS, to_ns
 from shared.exceptions import OwnershipLostError
-from shared.messages import CameraState, Checkpoint, Detections, Incident
+from shared.messages import Detections, Incident
 from shared.site import Ground, Rule, Site
 from tests.unit.analyzer_helpers import LANE, LANE_2, frame, make_site, play, still, summary, thing, travel
 

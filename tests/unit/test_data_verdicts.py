@@ -10,13 +10,13 @@ from shared import topics
 from shared.bus.memory import MemoryBus
 from shared.clock import from_rfc3339, to_rfc3339
 from shared.exceptions import ConfigError, InputError
-from shared.messages import Alert, Evidence
+from shared.messages import Alert, Evidence, OperatorVerdict
 from tests.alerting import START_NS, grey_jpeg, put_frame
 from training.data.alert_command import Request, judged_alerts
 from training.data.alert_frames import clips, from_bus
 from training.data.from_alerts import relabel
 from training.data.problems import Problems
-from training.data.verdicts import Judged, Verdict, fold, read_alerts, with_table
+from training.data.verdicts import Judged, fold, read_alerts, with_table
 
 BOX = (0.4, 0.4, 0.6, 0.6)
 
@@ -134,7 +134,7 @@ def test_a_source_that_is_no_pair_is_named() -> None:
     ],
 )
 def test_verdicts_change_the_box_of_their_object_only(
-    incident: str, verdict: Verdict, labels: list[str], used: bool
+    incident: str, verdict: OperatorVerdict, labels: list[str], used: bool
 ) -> None:
     seen = [("dog", np.array([0.41, 0.41, 0.6, 0.6])), ("car", np.array([0.1, 0.4, 0.42, 0.6]))]
     item = Judged(alert(incident=incident), verdict, True, None)

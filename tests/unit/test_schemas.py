@@ -30,6 +30,7 @@ from shared.reference import all_metrics, filled_page, sample_names
 from shared.schemas import DOCS, generated, main, out_of_step, schemas
 from shared.site import Site
 from shared.turnaround import Milestone, Turnaround, VehicleVisit
+from shared.verdict import AlertVerdict
 
 ROOT = DOCS.parent
 REF = FrameRef(topic="frames", partition=3, offset=41, captured_at=1_500_000_000)
@@ -141,6 +142,14 @@ MESSAGES = {
         ],
         vehicle_count=1,
     ),
+    "alert-verdict": AlertVerdict(
+        verdict_id="v1",
+        alert_id="0123456789abcdef0123",
+        verdict="dismissed",
+        by="A. Nowak",
+        at=90_000_000_000,
+        comment="a shadow",
+    ),
     "dead-letter": DeadLetter(
         service="detector",
         reason="truncated-jpeg",
@@ -187,11 +196,14 @@ def test_a_message_as_written_fits_its_schema_and_a_broken_one_does_not(name: st
 
 def test_an_alert_event_as_written_fits_the_envelope_and_its_data_the_alert_schema() -> None:
     evidence = [Evidence(kind="snapshot", uri="evidence/0123456789abcdef0123.jpg")]
-    event = AlertBook().apply(INCIDENT, evidence)
+    book = AlertBook()
+    event = book.apply(INCIDENT, evidence)
     assert event is not None
-    body = json.loads(event.to_bytes())
-    _published("alert-event").validate(body)
-    _published("alert").validate(body["data"])
+    judged = book.judge(MESSAGES["alert-verdict"].model_copy(update={"alert_id": INCIDENT.incident_id}))
+    for made in (event, judged):
+        body = json.loads(made.to_bytes())
+        _published("alert-event").validate(body)
+        _published("alert").validate(body["data"])
     assert body["dataschema"] == DATA_SCHEMA == schemas()["alert.schema.json"]["$id"]
     with pytest.raises(ValidationError):
         _published("alert-event").validate({**body, "type": "wayside.alert.lost"})

@@ -12,11 +12,12 @@ from shared.bus.base import Bus
 from shared.exceptions import ConfigError
 from shared.frames import Frame
 from shared.settings import Settings
+from shared.verdict import VERDICTS
 from training.data.alert_frames import clips, from_bus, from_clips
 from training.data.forms import empty_folder
 from training.data.from_alerts import write
 from training.data.problems import Problems
-from training.data.verdicts import VERDICTS, Judged, fold, read_alerts, with_table
+from training.data.verdicts import Judged, fold, read_alerts, with_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def judged_alerts(request: Request, bus: Bus | None, problems: Problems) -> list
         judged = read_alerts(request.alerts, problems)
     else:
         log = AlertLog(bus)
-        # The topic keeps the last state of each alert: the first revision is the opening.
-        judged = fold((alert, "opened" if alert.revision == 0 else "updated") for alert in log.catch_up())
+        # The topic keeps the last state of each alert: while the incident has not changed, it is as it opened.
+        judged = fold((alert, "opened" if alert.incident_revision == 0 else "updated") for alert in log.catch_up())
         log.close()
     return with_table(judged, request.table) if request.table else judged
 

@@ -4,16 +4,15 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast
 
 from services.alerts.lifecycle import AlertEvent
 from shared.clock import from_rfc3339
 from shared.exceptions import InputError, PoisonMessageError
-from shared.messages import Alert
+from shared.messages import Alert, OperatorVerdict
+from shared.verdict import VERDICTS
 from training.data.problems import Problems
 
-Verdict = Literal["acknowledged", "dismissed"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _FRAME = "frame"
 
 
@@ -29,7 +28,7 @@ class Judged:
     """
 
     alert: Alert
-    verdict: Verdict | None
+    verdict: OperatorVerdict | None
     opening: bool
     address: tuple[str, int, int] | None
 
@@ -69,7 +68,7 @@ def fold(changes: Iterable[tuple[Alert, str]]) -> list[Judged]:
     """
     found: dict[str, Judged] = {}
     for alert, change in changes:
-        verdict = next((word for word in VERDICTS if word in (change, alert.status)), None)
+        verdict = alert.verdict or next((word for word in VERDICTS if word in (change, alert.status)), None)
         known = found.get(alert.alert_id)
         item = known or Judged(alert, None, False, None)
         if change == "opened":
@@ -94,7 +93,7 @@ def with_table(judged: Sequence[Judged], file: Path) -> list[Judged]:
         InputError: a row is wrong, or names an alert that is not there; says which line.
     """
     known = {item.alert.alert_id for item in judged}
-    table: dict[str, Verdict] = {}
+    table: dict[str, OperatorVerdict] = {}
     try:
         with file.open(encoding="utf-8", newline="") as text:
             rows = csv.DictReader(text)
@@ -106,7 +105,7 @@ def with_table(judged: Sequence[Judged], file: Path) -> list[Judged]:
                     raise InputError(f"{where}: verdict {row['verdict']!r}: {' or '.join(VERDICTS)}")
                 if row["alert_id"] not in known:
                     raise InputError(f"{where}: alert_id {row['alert_id']!r} is none of the {len(known)} alerts")
-                table[row["alert_id"]] = cast(Verdict, row["verdict"])
+                table[row["alert_id"]] = cast(OperatorVerdict, row["verdict"])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read ({type(error).__name__})") from None
     return [replace(item, verdict=table.get(item.alert.alert_id, item.verdict)) for item in judged]

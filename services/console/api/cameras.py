@@ -23,7 +23,7 @@ def cameras(console: Console) -> list[CameraView]:
     """All cameras of the site, in its order. Sources are not part of it: they carry credentials."""
     if console.dependencies.redis.error() is not None:
         return console.wall.views(None)  # the wall lives on the bus alone
-    return console.wall.views(Counter(alert.camera for alert in console.alerts() if alert.status == "open"))
+    return console.wall.views(Counter(alert.camera for alert in console.alerts() if alert.is_open))
 
 
 @router.get(
