@@ -16,12 +16,28 @@ from services.alerts.service import serve
 from shared import topics
 from shared.bus.memory import MemoryBus
 from shared.evidence import EvidenceStore
+from shared.messages import DeadLetter
 from shared.settings import Settings
 from shared.site import JsonLinesSink
 from shared.store import Store
-from tests.alerting import events, grey_jpeg, life, put_frame, put_incidents, read_all, site
+from tests.alerting import (
+    event,
+    events,
+    grey_jpeg,
+    life,
+    put_frame,
+    put_incidents,
+    put_verdicts,
+    read_all,
+    site,
+    verdict,
+)
 
 NAMES = ("a1", "a2")
+# The second of a1 says nothing new; nobody knows a9.
+VERDICTS = [
+    verdict("a1"), verdict("a1"), verdict("a1", "dismissed"), verdict("a2", "dismissed"), verdict("a9")
+]  # fmt: skip
 
 
 class CrashError(Exception):
@@ -87,7 +103,7 @@ class WiredBus:
 
             def commit(self, offsets: Any) -> None:
                 wired.commit(offsets)
-                if bus.lag(group, names[0]) == 0:
+                if not any(bus.lag(group, name) for name in names):
                     stop.set()
 
         return Ending()
@@ -150,6 +166,40 @@ def test_a_crash_at_any_step_loses_no_alert_and_shows_none_twice(store: Store, t
         if restarted:
             assert {(alert.alert_id, alert.status) for alert in store.alerts()} == {(name, "closed") for name in NAMES}
     assert repeats == 0, "the rebuilt book has dropped what was already published"
+
+
+def judged_bus() -> MemoryBus:
+    """Both alerts are open, and operators have judged them."""
+    bus = MemoryBus()
+    bus.ensure_topics(topics.SPECS)
+    producer = bus.producer()
+    for name in NAMES:
+        producer.send(topics.ALERTS, event(name).to_bytes(), key=name, timestamp_ms=0)
+    producer.close()
+    put_verdicts(bus, VERDICTS)
+    return bus
+
+
+def test_a_crash_at_any_step_loses_no_verdict_and_tells_none_twice(store: Store, tmp_path: Path) -> None:
+    undisturbed = judged_bus()
+    _, steps = live(undisturbed, store, tmp_path, None)
+    assert steps > 30, "the wire sees the service's steps"
+    expected = Counter((event.id, event.change) for event in events(undisturbed))
+    assert expected == Counter(
+        [("a1.0", "opened"), ("a1.1", "acknowledged"), ("a1.2", "dismissed"), ("a2.0", "opened"), ("a2.1", "dismissed")]
+    )
+    for crash_at in range(1, steps + 1):
+        store._redis.flushall()
+        bus = judged_bus()
+        crashed, _ = live(bus, store, tmp_path, crash_at)
+        assert crashed, f"step {crash_at} is not reached"
+        restarted = bus.lag(topics.ALERTS_GROUP, topics.ALERT_VERDICTS) > 0
+        if restarted:
+            live(bus, store, tmp_path, None)
+            assert [alert.status for alert in store.alerts()] == ["dismissed", "dismissed"], f"step {crash_at}"
+        assert Counter((event.id, event.change) for event in events(bus)) == expected, f"step {crash_at}"
+        letters = {DeadLetter.from_bytes(record.value).reason for record in read_all(bus, topics.DEAD_LETTERS)}
+        assert letters == {"unknown-alert"}
 
 
 def deduplicated(bus: MemoryBus) -> list[AlertEvent]:

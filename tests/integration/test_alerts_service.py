@@ -32,10 +32,12 @@ from tests.alerting import (
     life,
     put_frame,
     put_incidents,
+    put_verdicts,
     read_all,
     served,
     site,
     until,
+    verdict,
 )
 
 
@@ -75,25 +77,33 @@ def _becomes_an_alert(bus: Bus, store: Store, tmp_path: Path) -> None:
             until(lambda: judged(bus), "every incident is judged", 30)
             await_delivery(bus, configured, threading.Event())
             until(lambda: len(store.alerts()) == 2, "the view has both")
+            put_verdicts(bus, [verdict("a1"), b"{", verdict("a9"), verdict("a1", "dismissed")])
+            until(lambda: bus.lag(topics.ALERTS_GROUP, topics.ALERT_VERDICTS) == 0, "every verdict is taken", 30)
+            await_delivery(bus, configured, threading.Event())
     made = {event.id: event for event in events(bus)}
     assert sorted(event.id for event in events(bus)) == [
-        f"{name}.{number}" for name in ("a1", "a2") for number in range(3)
-    ]
+        *(f"a1.{number}" for number in range(5)), *(f"a2.{number}" for number in range(3))
+    ]  # fmt: skip
     assert made["a1.2"].alert.evidence == [
         Evidence(kind="snapshot", uri="evidence/a1.jpg"),
         Evidence(kind="frame", uri=f"frames/{frame.partition}/{frame.offset}"),
     ]
     assert decode_jpeg((tmp_path / "evidence" / "a1.jpg").read_bytes()).shape == (HEIGHT, WIDTH, 3)
-    assert store.alert("a1") == made["a1.2"].alert
-    assert store.alert("a1").status == "closed"  # type: ignore[union-attr]
+    assert made["a1.2"].alert.status == "closed"
+    assert [made[name].change for name in ("a1.3", "a1.4")] == ["acknowledged", "dismissed"]
+    assert store.alert("a1") == made["a1.4"].alert
+    assert store.alert("a1").status == "dismissed"  # type: ignore[union-attr]
     for record in read_all(bus, topics.ALERTS):
         assert record.headers["content-type"] == b"application/cloudevents+json"
         assert record.key == AlertEvent.from_bytes(record.value).alert.alert_id
-    expected = [made[f"a1.{number}"].to_bytes() for number in range(3)]
+    expected = [made[f"a1.{number}"].to_bytes() for number in range(5)]
     assert path.read_bytes().splitlines() == expected, "only the live alert, in order"
     assert [body for _, _, body in receiver.requests] == expected
-    (letter,) = [DeadLetter.from_bytes(record.value) for record in read_all(bus, topics.DEAD_LETTERS)]
-    assert (letter.service, letter.reason, letter.topic) == ("alerts", "bad-schema", "incidents")
+    letters = [DeadLetter.from_bytes(record.value) for record in read_all(bus, topics.DEAD_LETTERS)]
+    assert sorted((letter.service, letter.topic, letter.reason) for letter in letters) == [
+        ("alerts", "alert-verdicts", "bad-schema"), ("alerts", "alert-verdicts", "unknown-alert"),
+        ("alerts", "incidents", "bad-schema"),
+    ]  # fmt: skip
 
 
 def test_an_alert_goes_out_without_a_picture_when_the_frame_is_gone_or_no_picture(
@@ -189,12 +199,13 @@ class Notes:
 
 
 def test_what_another_instance_took_over_is_left_to_it_and_the_rest_is_done() -> None:
-    batch = [Record(topics.INCIDENTS, number, offset, 0, None, b"") for offset in range(3) for number in range(3)]
+    names = (topics.INCIDENTS, topics.ALERT_VERDICTS, topics.INCIDENTS)
+    batch = [Record(names[offset], number, offset, 0, None, b"") for offset in range(3) for number in range(3)]
     thief, notes = Thief(), Notes()
     work_off(batch, notes, thief, threading.Event())  # type: ignore[arg-type]
     others = [(number, offset) for offset in range(3) for number in (0, 2)]
     assert sorted(notes.seen) == sorted([*others, (1, 0)])
-    assert thief.commits == [((topics.INCIDENTS, number), offset + 1) for number, offset in others]
+    assert thief.commits == [((names[offset], number), offset + 1) for number, offset in others]
 
 
 def test_a_bus_that_fails_ends_the_service_in_order(bus: MemoryBus, store: Store, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-// The alert lists: open ones first, then earlier ones, each newest first.
+// The alert lists: open ones first, of these what nobody has acknowledged, then earlier ones, each newest first.
 
 import { openDetails, refreshDetails } from "./dialog.js";
 import { el, picture, setData, setText } from "./dom.js";
@@ -13,8 +13,13 @@ const openList = document.querySelector("#open ol");
 const pastList = document.querySelector("#past ol");
 const announcer = document.querySelector("#announce");
 
+// Acknowledged ones are open too: somebody has seen them, and they last.
+function isOpen(alert) {
+  return alert.status === "open" || alert.status === "acknowledged";
+}
+
 export function openAlerts() {
-  return [...alerts.values()].filter((alert) => alert.status === "open");
+  return [...alerts.values()].filter(isOpen);
 }
 
 // A list from the server. The whole list of open alerts also says which there are no more, apart from those
@@ -68,7 +73,7 @@ function build(alert) {
     el("span", { class: "thumb" }),
     el("span", { class: "text" },
       el("span", { class: "title" }), el("span", { class: "where" }), el("span", { class: "what" }),
-      el("span", { class: "lasted" }), el("span", { class: "when" })));
+      el("span", { class: "lasted" }), el("span", { class: "judged" }), el("span", { class: "when" })));
   const item = el("li", { "data-alert": alert.alert_id }, button);
   button.addEventListener("click", () => {
     unseen.delete(alert.alert_id);
@@ -92,6 +97,8 @@ function fill(item, alert) {
   setText(text.children[1], `${alert.camera} · ${alert.zone}`);
   text.children[2].replaceChildren(el("span", { class: "severity" }, alert.severity),
     ` · ${alert.label} ${Math.round(alert.score * 100)}%`);
+  const last = alert.verdicts.at(-1);
+  setText(item.querySelector(".judged"), last ? `${last.verdict} by ${last.by}` : "");
   age(item, alert);
 }
 
@@ -103,9 +110,10 @@ function zoom(thumb, [x1, y1, x2, y2]) {
 }
 
 function age(item, alert) {
-  const lasted = alert.status === "open" && !alert.ended_at
+  const past = alert.status === "dismissed" ? "" : "closed"; // that it was dismissed, the line below says
+  const lasted = isOpen(alert)
     ? isRecorded(alert.started_at) ? "open" : `open for ${duration(ageOf(alert.started_at))}`
-    : alert.duration_s === null ? alert.status : `${alert.status}, lasted ${duration(alert.duration_s)}`;
+    : [past, alert.duration_s === null ? "" : `lasted ${duration(alert.duration_s)}`].filter(Boolean).join(", ");
   setText(item.querySelector(".lasted"), lasted);
   setText(item.querySelector(".when"), `detected ${utc(alert.detected_at)}, ${ago(alert.detected_at)}`);
 }
@@ -117,8 +125,9 @@ export function tickAlerts() {
 function arrange() {
   const newestFirst = [...alerts.values()].sort((a, b) =>
     b.detected_at.localeCompare(a.detected_at) || b.alert_id.localeCompare(a.alert_id));
-  place(openList, newestFirst.filter((alert) => alert.status === "open"));
-  place(pastList, newestFirst.filter((alert) => alert.status !== "open"));
+  const withStatus = (status) => newestFirst.filter((alert) => alert.status === status);
+  place(openList, [...withStatus("open"), ...withStatus("acknowledged")]);
+  place(pastList, newestFirst.filter((alert) => !isOpen(alert)));
   for (const [id, item] of items) item.classList.toggle("new", unseen.has(id));
 }
 

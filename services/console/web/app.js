@@ -38,7 +38,7 @@ async function load() {
     showStands(await (await get("/api/stands")).json());
     showInspectedLanes(lanes);
     await loadInspections();
-    const open = await (await get("/api/alerts?status=open&limit=500")).json();
+    const open = await (await get("/api/alerts?status=open&status=acknowledged&limit=500")).json();
     const recent = await get(`/api/alerts?limit=${PAGE}`);
     showAlerts(open, { wholeSince: asked, news: loaded });
     showAlerts(await recent.json());
@@ -74,13 +74,21 @@ older.addEventListener("click", async () => {
 
 function changed() {
   const open = openAlerts();
-  const worst = ["critical", "warning", "info"].find((severity) => open.some((alert) => alert.severity === severity));
+  const waiting = open.filter((alert) => alert.status === "open"); // for somebody to look
+  const worst = ["critical", "warning", "info"].find((severity) => waiting.some((alert) => alert.severity === severity));
+  const seen = open.length === waiting.length ? "" : `, ${open.length - waiting.length} acknowledged`;
   count.dataset.worst = worst ?? "none";
-  const text = open.length === 0 ? "No open alerts" : open.length === 1 ? "1 open alert" : `${open.length} open alerts`;
+  const text = open.length === 0 ? "No open alerts" : `${open.length} open alert${open.length === 1 ? "" : "s"}${seen}`;
   if (loaded && count.textContent !== text) count.textContent = text;
-  document.title = `${open.length ? `(${open.length}) ` : ""}Wayside${site ? ` · ${site}` : ""}`;
+  document.title = `${waiting.length ? `(${waiting.length}) ` : ""}Wayside${site ? ` · ${site}` : ""}`;
   markAlerts(open);
 }
+
+// The stream brings it too, unless it is interrupted.
+document.addEventListener("judged", ({ detail: alert }) => {
+  pushAlert(alert);
+  changed();
+});
 
 connect({
   onConnected() {

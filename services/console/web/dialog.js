@@ -2,6 +2,7 @@
 
 import { el, picture } from "./dom.js";
 import { ago, duration, isRecorded, ageOf, utc } from "./time.js";
+import { showVerdict } from "./verdict.js";
 
 const dialog = document.querySelector("#details");
 let shown = null;
@@ -21,13 +22,15 @@ export function refreshDetails(alert) {
 }
 
 function fill(alert, withPicture) {
+  showVerdict(alert, shown?.alert_id !== alert.alert_id);
   shown = alert;
   dialog.dataset.severity = alert.severity;
   dialog.querySelector("h2").textContent = `${alert.title} · ${alert.camera}`;
   const text = `${alert.label} in zone ${alert.zone} of camera ${alert.camera}, ${utc(alert.detected_at)}`;
   if (withPicture) dialog.querySelector(".picture").replaceChildren(picture(alert.picture, text));
+  const goesOn = alert.status === "dismissed" ? "not ended" : "still open";
   const lasted = alert.duration_s !== null ? duration(alert.duration_s)
-    : isRecorded(alert.started_at) ? "still open" : `${duration(ageOf(alert.started_at))}, still open`;
+    : isRecorded(alert.started_at) ? goesOn : `${duration(ageOf(alert.started_at))}, ${goesOn}`;
   const facts = [
     ["Status", alert.status], ["Severity", alert.severity], ["Zone", alert.zone],
     ["Object", `${alert.label}, score ${Math.round(alert.score * 100)}%`],
