@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         "compared: as in WAYSIDE_MODEL; none without it",
     )
     shadow_share: float = Field(1.0, gt=0, le=1, description="detector: share of batches that the shadow sees as well")
-    models: Path | None = Field(None, description="detector: a further folder to look for weights in")
+    models: Path | None = Field(None, description="detector, training: a further folder to look for weights in")
     heads: str = Field(
         "",
         description="detector: heads by name, path or reference as in WAYSIDE_MODEL, with commas between; auto: all "

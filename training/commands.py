@@ -60,7 +60,7 @@ def detector(
     from training.models.register import register_trained
 
     target_registry = _registry_for(name, register, registry)
-    weights = find_weights(start)
+    weights = find_weights(start, settings_of().models)
     if (out / f"{name}.safetensors").resolve() == weights.resolve():
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)

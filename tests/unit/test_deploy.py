@@ -16,7 +16,7 @@ from shared.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILES = ("docker-compose.yml", "deploy/docker/gpu.yml")
-SERVICES = ("producer", "detector", "analyzer", "inspector", "alerts", "console")
+SERVICES = ("producer", "detector", "analyzer", "inspector", "alerts", "console", "trainer")
 
 
 def _yaml(path: str) -> Any:
@@ -92,9 +92,11 @@ def test_the_settings_of_every_service_are_valid_and_lead_to_its_neighbours(
     assert f"PLAINTEXT://{settings.kafka}" == COMPOSE["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert settings.redis.startswith("redis://redis:6379/")
     targets = {volume["target"] for volume in COMPOSE[name]["volumes"] if isinstance(volume, dict)}
-    if name == "detector":
+    if name in ("detector", "trainer"):
         assert str(settings.models) in targets
-    else:
+    if name == "trainer":
+        assert str(settings.datasets) in targets
+    elif name != "detector":
         assert str(settings.site.parent) in targets
     listens = settings.console_host if name == "console" else settings.metrics_host
     assert listens == "0.0.0.0", "Prometheus scrapes from another container"
@@ -140,6 +142,20 @@ def test_alerts_and_the_inspector_write_the_evidence_that_the_console_only_reads
         assert f"evidence:{data}" in COMPOSE[name]["volumes"]
     assert f"evidence:{data}:ro" in COMPOSE["console"]["volumes"]
     assert COMPOSE["console"]["environment"]["WAYSIDE_DATA"] == data
+
+
+def test_the_trainer_is_started_on_request_only_and_registers_where_the_detector_looks() -> None:
+    assert {name: service["profiles"] for name, service in COMPOSE.items() if "profiles" in service} == {
+        "trainer": ["training"]
+    }
+    assert all("trainer" not in service.get("depends_on", {}) for service in COMPOSE.values())
+    detector, trainer = (COMPOSE[name] for name in ("detector", "trainer"))
+    assert trainer["environment"]["WAYSIDE_REGISTRY"] == detector["environment"]["WAYSIDE_REGISTRY"]
+    assert "weights:/cache" in trainer["volumes"]
+    assert "weights:/cache" in detector["volumes"]
+    assert f"training:{trainer['environment']['WAYSIDE_DATA']}" in trainer["volumes"], "it goes on after a restart"
+    (datasets,) = [item for item in trainer["volumes"] if isinstance(item, dict) and item["target"] == "/datasets"]
+    assert datasets["read_only"]
 
 
 def test_every_bind_mount_of_the_checkout_exists() -> None:

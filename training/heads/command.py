@@ -11,6 +11,7 @@ import torch
 from services.detector.heads.file import NAME, save_head
 from services.detector.weights import find_weights
 from shared.exceptions import ConfigError, ModelError
+from shared.settings import load_settings
 from training.data.problems import Problems
 from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
 from training.heads.card import spec_of, write_card
@@ -83,7 +84,7 @@ def train_head(request: Request, plan: Plan) -> Path:
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
-    weights = find_weights(request.start)
+    weights = find_weights(request.start, load_settings().models)
     head = FeatureHead(
         Backbone(weights, _LAYERS[data.kind], data.kind, imgsz, request.threads), len(data.classes), _HIDDEN
     )

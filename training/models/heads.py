@@ -14,6 +14,7 @@ from services.detector.heads.find import Head
 from services.detector.heads.net import HeadNet
 from services.detector.weights import find_weights, version_of
 from shared.exceptions import InputError, ModelError
+from shared.settings import load_settings
 from training.heads.compare import groups_of
 from training.heads.dataset import DataSet
 from training.heads.features import Backbone
@@ -49,7 +50,7 @@ def load(path: Path, label: str, starts: list[str]) -> LoadedHead:
     """
     net, spec = load_head(path)
     for start in starts:
-        weights = find_weights(start)
+        weights = find_weights(start, load_settings().models)
         if backbone_digest(load_network(weights), spec.layers) == spec.backbone:
             return LoadedHead(net, spec, label, weights)
     raise ModelError(
