@@ -166,6 +166,9 @@ def test_two_instances_share_the_work_and_the_one_that_stays_takes_over(
             one.shown = two.shown = 0
             put_incidents(bus, [change for name in names for change in life(name)[:2]])
             until(lambda: judged(bus), "openings and updates are judged")
+            said = [verdict(name) for name in names]
+            put_verdicts(bus, [*said, *said])
+            until(lambda: bus.lag(topics.ALERTS_GROUP, topics.ALERT_VERDICTS) == 0, "so are the operators' verdicts")
         assert one.shown > 0
         assert two.shown > 0
         put_incidents(bus, [change for name in names for change in life(name)])  # the first two of each again
@@ -173,8 +176,9 @@ def test_two_instances_share_the_work_and_the_one_that_stays_takes_over(
         until(lambda: [a.status for a in one.alerts()].count("closed") == 40, "the view has them all")
     one.close()
     two.close()
-    ours = [event.id for event in events(bus) if event.id.startswith("alert-")]
-    assert sorted(ours) == sorted(f"{name}.{n}" for name in names for n in range(3))
+    ours = [(event.id, event.change) for event in events(bus) if event.id.startswith("alert-")]
+    changes = ("opened", "updated", "acknowledged", "closed")
+    assert sorted(ours) == sorted((f"{name}.{n}", change) for name in names for n, change in enumerate(changes))
 
 
 class Thief:

@@ -14,10 +14,8 @@ let sending = false;
 // `fresh`: another alert than before. The name stays, since the same person goes through many.
 export function showVerdict(alert, fresh) {
   shown = alert;
-  if (fresh) {
-    form.elements.comment.value = "";
-    failed.textContent = "";
-  }
+  if (fresh) form.elements.comment.value = "";
+  if (fresh || alert.verdicts.length > list.children.length) failed.textContent = "";
   const lines = alert.verdicts.map(({ verdict, by, at, comment }) =>
     `${verdict === "dismissed" ? "Dismissed" : "Acknowledged"} by ${by}, ${utc(at)}${comment ? `: ${comment}` : ""}`);
   while (list.children.length > lines.length) list.lastElementChild.remove();

@@ -180,7 +180,8 @@ def test_the_page_acknowledges_by_keyboard_and_dismisses_and_says_what_failed(
     expect(form.locator('input[name="by"]')).to_have_value("A. Nowak")
     expect(form.locator('input[name="comment"]')).to_have_value("")
     page.route("**/verdict", lambda route: route.abort())
-    form.get_by_role("button", name="Dismiss").click()
+    sending = "form => { form.requestSubmit(form.querySelector('[value=dismissed]')); return [...form.querySelectorAll("
+    assert form.evaluate(sending + "'button')].map((button) => button.disabled); }") == [True, True]
     expect(form.locator(".error")).to_have_text("Not taken: the console does not answer.")
     page.unroute("**/verdict")
     form.get_by_role("button", name="Dismiss").click()
