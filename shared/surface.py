@@ -37,7 +37,8 @@ class ZoneSurface(_Part):
     known: Unit = Field(description="share of the zone's patches whose empty look has been learned")
     proven: Unit = Field(
         description="share of the zone's patches that were proven empty since they are known: traffic has driven over "
-        "them, or was seen before and behind them a moment apart, or a person has confirmed the view"
+        "them, or was seen before and behind them a moment apart, or a person has confirmed the view, or they look "
+        "like patches at the same height of the picture that were proven so"
     )
     hidden: Unit = Field(
         description="share of the zone's known patches that were not once seen free in the last seconds"

@@ -18,9 +18,12 @@ NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_
 
 
 class Road:
-    """Descriptors of unit length with noise; `light` turns all of them, a thing replaces those below its box."""
+    """Descriptors of unit length with noise; `light` turns all of them, a thing replaces those below its box.
 
-    def __init__(self, seed: int = 1) -> None:
+    `even`: all patches at one height look alike, as on asphalt; else each has a look of its own.
+    """
+
+    def __init__(self, seed: int = 1, *, even: bool = False) -> None:
         cells = cells_of([LANE], Letterbox.fit(1280, 720, 640))
         assert cells is not None
         self.cells: Cells = cells
@@ -28,6 +31,8 @@ class Road:
         self.now = 0
         self._random = np.random.default_rng(seed)
         self._base = self._unit(self._random.standard_normal((len(cells), 96)))
+        if even:
+            self._base = self._base[cells.index // cells.shape[1]]
         self._thing = self._unit(self._random.standard_normal((len(cells), 96)))
         self._lit = self._unit(self._random.standard_normal((len(cells), 96)))
 

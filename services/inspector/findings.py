@@ -59,7 +59,8 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     yield from _present(looks, zone, PERSONS, "person", limits)
     yield from _present(looks, zone, _ANIMALS, "animal", limits)
     found = rests(looks, zone, PERSONS | _ANIMALS)
-    lasting = [rest for rest in found if rest.span_ns >= limits.rest_ns]
+    whole = looks[-1].captured_at - looks[0].captured_at if looks else 0
+    lasting = [rest for rest in found if rest.span_ns >= min(limits.rest_ns, whole)]
     slow = [rest for rest in found if rest.span_ns >= limits.slow_ns]
     if lasting:
         # The surest of those that stayed: it decides whether it is one at all.

@@ -19,8 +19,9 @@ class Limits:
         hidden: share of the lane that may be hidden at the end. The far end of a lane always has a vehicle or two.
         unfamiliar: score from which on something lies there; the threshold of the memory's own method.
         doubtful: from here on something may lie there. Between the two nobody can tell.
-        rest_ns: at one place for as long, an object rests: most of a window. A vehicle at the far end of a lane, a few
-            pixels a second fast, needs less than this for a quarter of its size.
+        rest_ns: at one place for as long, or on all frames of a slow camera, an object rests: nearly all of a window. A
+            vehicle at the far end of a lane, a few pixels a second fast, needs less than this for a quarter of its
+            size, and of a row of them one is there for four fifths of the time.
         slow_ns: at one place for as long, it may rest, or be such a vehicle: the next window will tell.
         halt_ns: at one place for as long at the very end, it may be about to rest.
         sure: mean score of an object at rest from which on it is one; below, nobody can tell.
@@ -38,7 +39,7 @@ class Limits:
     hidden: float = 0.05
     unfamiliar: float = 0.5
     doubtful: float = 0.4
-    rest_ns: int = 4 * NS
+    rest_ns: int = 4600 * NS // 1000
     slow_ns: int = 2 * NS
     halt_ns: int = NS
     sure: float = 0.25

@@ -66,6 +66,15 @@ class EmptyRoad:
         apart = (self._lengths - np.einsum("lkd,kd->lk", self._looks, now)).min(axis=0) + half_squared(now)
         return np.asarray(np.maximum(apart, 0), np.float32)
 
+    def mean_looks(self) -> Floats:
+        """(K, D): the mean of the looks of each patch; zero where there is none."""
+        count = np.maximum(self._valid.sum(axis=0), 1)[:, None]
+        return np.asarray(np.einsum("lkd,lk->kd", self._looks, self._valid.astype(np.float32)) / count, np.float32)
+
+    def first_seen(self, which: Mask) -> int:
+        """When the first look was taken of any of these patches, UTC ns."""
+        return int(self._first[which].min())
+
     def learn(self, now: Floats, which: Mask, at: int) -> None:
         """Take the (K, D) descriptors of some patches as looks of the empty road; `at` is UTC ns."""
         self._chances += 1

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.detector.memory.alike import Likeness
 from services.detector.memory.cells import Cells
 from services.detector.memory.driven import between, feet
 from services.detector.memory.road import EmptyRoad, Floats, Mask
@@ -36,6 +37,8 @@ _DOUBT = 0.49
 _LINK_NS = NS // 2
 # A region lies there for as long as half of its patches look as they do: what moves on has new ones all the time.
 _HALF = 0.5
+# Patches are described with those around them: what lies on a few makes its neighbours unlike too, though less so.
+_CORE = 0.7
 # Vehicles must have driven over a patch so often before it counts as proven: one could pass over a flat thing.
 _PASSES = 2
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -70,10 +73,11 @@ class RoadWatch:
         self.passes = np.zeros(count, np.int64) if passes is None else passes
         self._driven = np.zeros(count, np.bool_)
         self._vehicles: tuple[int, NDArray[np.float64]] | None = None
-        self._still = Stillness(count)
+        self._still, self._likeness = Stillness(count), Likeness(cells)
         self._readings: list[tuple[int, Floats]] = []
         self._learned_at: int | None = None
         self._changed_since: int | None = None
+        self._compare()
 
     @property
     def road(self) -> EmptyRoad | None:
@@ -96,6 +100,7 @@ class RoadWatch:
             return
         member = self.cells.member[self.cells.zones.index(zone)]
         self.passes[member & self._road.known & (self._still.since == 0)] += _PASSES
+        self._compare()
 
     def read(self, now: Floats, boxes: Boxes, at: int) -> Surface:
         """Take a frame's (K, D) descriptors; `at` is UTC ns and never runs back."""
@@ -121,8 +126,10 @@ class RoadWatch:
         else:
             self._still.see(now, odd, ~named, _FAMILIAR * limit, self._readings[0][0], at)
             state = "watching" if known.mean() >= 0.5 else "learning"
-            regions = self._regions(odd, np.where(seen, stays / limit, 0.0))
-            surface = Surface(state=state, zones=self._zones(hidden), regions=regions)
+            regions = self._regions(odd, np.where(seen, stays / limit, 0.0)) + self._unlike()
+            surface = Surface(
+                state=state, zones=self._zones(hidden), regions=sorted(regions, key=lambda item: item.box)
+            )
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
 
@@ -138,12 +145,13 @@ class RoadWatch:
         self._road = EmptyRoad(len(self.cells), self._road.dimensions)
         self.passes[:] = 0
         self._still.clear()
+        self._compare()
         self._readings.clear()
         self._learned_at = self._changed_since = None
 
     def _zones(self, hidden: Mask) -> list[ZoneSurface]:
         assert self._road is not None
-        proven = self._road.known & (self.passes >= _PASSES)
+        proven = self._road.known & ((self.passes >= _PASSES) | self._likeness.alike)
         told = []
         for zone, member in zip(self.cells.zones, self.cells.member, strict=True):
             count = max(int(member.sum()), 1)
@@ -166,14 +174,35 @@ class RoadWatch:
             sure = part.sum() > 1 or strongest >= _ALONE
             if not part.any():
                 part = whole
-            middle, (width, height) = self.cells.centres[part], self.cells.size
-            low, high = middle.min(axis=0), middle.max(axis=0)
-            box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
-            x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
             score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
             since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings[0][0]
-            found.append(Unfamiliar(box=(x1, y1, x2, y2), score=score, since=since))
-        return sorted(found, key=lambda item: item.box)
+            found.append(Unfamiliar(box=self._box(part), score=score, since=since))
+        return found
+
+    def _unlike(self) -> list[Unfamiliar]:
+        """What has looked unlike the road beside it since the first look at it: then nobody can say "clear" either."""
+        assert self._road is not None
+        unlike = np.where(self.passes < _PASSES, self._likeness.unlike, 0)
+        if not unlike.any():
+            return []
+        labels, count = ndimage.label(self.cells.grid(unlike > 0), structure=_EIGHT)
+        label = labels.ravel()[self.cells.index]
+        parts = [label == number for number in range(1, count + 1)]
+        cores = [part & (unlike >= _CORE * unlike[part].max()) for part in parts]
+        return [Unfamiliar(box=self._box(core), score=_DOUBT, since=self._road.first_seen(core)) for core in cores]
+
+    def _box(self, part: Mask) -> tuple[float, float, float, float]:
+        """Around some patches, 0..1 of the picture."""
+        middle, (width, height) = self.cells.centres[part], self.cells.size
+        low, high = middle.min(axis=0), middle.max(axis=0)
+        box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
+        x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
+        return x1, y1, x2, y2
+
+    def _compare(self) -> None:
+        """See what is like the proven road, now that more is known or proven."""
+        if self._road is not None:
+            self._likeness.see(self._road, self.passes >= _PASSES)
 
     def _learn(self, now: Floats, boxes: Boxes, distance: Floats, stays: Floats, odd: Mask, at: int) -> None:
         road = self._road
@@ -187,6 +216,7 @@ class RoadWatch:
         limit = _FAMILIAR * road.threshold
         familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
         road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW), at)
+        self._compare()
 
 
 def _stays(held: Floats) -> tuple[Floats, Mask]:
