@@ -1,11 +1,12 @@
 """The alert state: read from the alerts topic, shown in Redis. The topic is the truth, Redis a cache."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 
 from services.alerts.lifecycle import AlertBook, AlertEvent
 from shared import topics
-from shared.bus.base import Bus, Partition
+from shared.bus.base import Bus, Consumer, Partition
 from shared.exceptions import PoisonMessageError, StoreError
 from shared.messages import Alert
 from shared.store import Store
@@ -23,19 +24,32 @@ _SPARE = 4
 
 
 class AlertLog:
-    """The alerts topic, read from where the last reading ended."""
+    """The alerts topic, read from where the last reading ended.
+
+    That is seldom: at a start, and when partitions or Redis have changed hands. A consumer that stayed between would
+    fetch every alert that the service itself publishes, and keep megabytes of them.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._consumer = bus.consumer([topics.ALERTS], group=None)
         self._read: dict[Partition, int] = {}
 
     def catch_up(self) -> list[Alert]:
         """Every alert that was published since the last call, in order per alert; what cannot be parsed is skipped."""
         ends = {(topics.ALERTS, number): end for number, end in self._bus.end_offsets(topics.ALERTS).items()}
-        alerts: list[Alert] = []
-        while any(self._read.get(partition, 0) < end for partition, end in ends.items()):
-            records = self._consumer.poll(1000, timeout_s=_IDLE_S)
+        if not self._behind(ends):
+            return []
+        with closing(self._bus.consumer([topics.ALERTS], group=None)) as consumer:
+            for partition, offset in self._read.items():
+                consumer.seek(partition, offset)
+            return list(self._up_to(ends, consumer))
+
+    def _behind(self, ends: Mapping[Partition, int]) -> bool:
+        return any(self._read.get(partition, 0) < end for partition, end in ends.items())
+
+    def _up_to(self, ends: Mapping[Partition, int], consumer: Consumer) -> Iterator[Alert]:
+        while self._behind(ends):
+            records = consumer.poll(1000, timeout_s=_IDLE_S)
             if not records:
                 metrics.ERRORS.labels(SERVICE, "alerts-unread").inc()
                 logger(SERVICE).error("the end of the alerts topic was not reached", waited_s=_IDLE_S)
@@ -46,15 +60,10 @@ class AlertLog:
                 if record.value is None:
                     continue  # a tombstone: the alert was removed by retention
                 try:
-                    alerts.append(AlertEvent.from_bytes(record.value).alert)
+                    yield AlertEvent.from_bytes(record.value).alert
                 except PoisonMessageError as error:
                     metrics.ERRORS.labels(SERVICE, "bad-alert").inc()
                     logger(SERVICE).warning("alert skipped", offset=record.offset, reason=str(error))
-        return alerts
-
-    def close(self) -> None:
-        """Release the consumer."""
-        self._consumer.close()
 
 
 class RedisView:

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from services.alerts.lifecycle import AlertBook
 from services.alerts.view import AlertLog, RedisView
 from shared import topics
-from shared.bus.base import Bus, Record
+from shared.bus.base import Bus, Consumer, Record
 from shared.bus.memory import MemoryBus
-from shared.exceptions import StoreError
+from shared.exceptions import BusError, StoreError
 from shared.messages import Alert
 from shared.store import Store
 from tests.alerting import (
@@ -119,8 +119,30 @@ def test_a_rebuild_does_not_wipe_what_another_instance_shows_meanwhile(bus: Memo
     log = AlertLog(bus)
     RedisView(store, AlertBook(), log).repair()
     assert [alert.alert_id for alert in store.alerts()] == ["other"]
-    log.close()
     store.close()
+
+
+def test_between_readings_no_consumer_fetches_what_the_service_publishes(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, consumer = [], bus.consumer
+
+    def counted(*arguments: Any, **named: Any) -> Consumer:
+        opened.append(consumer(*arguments, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(bus, "consumer", counted)
+    log = AlertLog(bus)
+    event = AlertBook().apply(incident(), [])
+    assert event is not None
+    for _ in range(2):
+        bus.producer().send(topics.ALERTS, event.to_bytes(), key="a1", timestamp_ms=0)
+        assert len(log.catch_up()) == 1
+        assert log.catch_up() == []
+    assert len(opened) == 2
+    for one in opened:
+        with pytest.raises(BusError):
+            one.poll()
 
 
 def test_tombstones_and_foreign_events_in_the_topic_are_passed_over(bus: MemoryBus) -> None:
@@ -133,7 +155,6 @@ def test_tombstones_and_foreign_events_in_the_topic_are_passed_over(bus: MemoryB
     assert log.catch_up() == []
     producer.send(topics.ALERTS, event.to_bytes(), key="a1", timestamp_ms=0)
     assert len(log.catch_up()) == 1, "only what is new"
-    log.close()
 
 
 class Gapped:
@@ -145,6 +166,12 @@ class Gapped:
 
     def consumer(self, names: list[str], *, group: str | None) -> "Gapped":
         return self
+
+    def seek(self, partition: tuple[str, int], offset: int) -> None:
+        self._left = [record for record in self._left if record.partition != partition[1] or record.offset >= offset]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         return self.ends

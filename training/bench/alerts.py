@@ -95,7 +95,7 @@ def _service() -> Iterator[tuple[Worker, FrameRef]]:
         producer.flush()
         at = next(number for number, end in bus.end_offsets(topics.FRAMES).items() if end)
         book = AlertBook()
-        view = RedisView(store, book, stack.enter_context(closing(AlertLog(bus))))
+        view = RedisView(store, book, AlertLog(bus))
         view.repair()
         worker = Worker(bus, producer, book, view, EvidenceStore(folder))
         yield worker, FrameRef(topic=topics.FRAMES, partition=at, offset=0, captured_at=now)

@@ -97,10 +97,9 @@ def judged_alerts(request: Request, bus: Bus | None, problems: Problems) -> list
     if request.alerts or bus is None:
         judged = read_alerts(request.alerts, problems)
     else:
-        log = AlertLog(bus)
+        known = AlertLog(bus).catch_up()
         # The topic keeps the last state of each alert: while the incident has not changed, it is as it opened.
-        judged = fold((alert, "opened" if alert.incident_revision == 0 else "updated") for alert in log.catch_up())
-        log.close()
+        judged = fold((alert, "opened" if alert.incident_revision == 0 else "updated") for alert in known)
     return with_table(judged, request.table) if request.table else judged
 
 
