@@ -174,8 +174,11 @@ def export(
     backend: Annotated[
         list[str] | None, typer.Option("--backend", help="openvino or onnx; repeatable. Else both.")
     ] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="auto, float32 or bfloat16.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="auto, float32, bfloat16 or int8.")] = None,
     imgsz: ImgszOption = None,
+    calibrate: Annotated[
+        Path | None, typer.Option("--calibrate", help="Folder of pictures of your cameras: make int8 of them.")
+    ] = None,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="Folder to compare boxes on; else two photographs.")
     ] = None,
@@ -187,14 +190,16 @@ def export(
     """Make a model ready for ONNX Runtime and OpenVINO, and say what is lost by it."""
     settings = settings_of(model=model, precision=precision, imgsz=imgsz)
     from services.detector.backends.load import EXPORTED, Wanted
+    from services.detector.heads.find import find_heads
     from services.detector.source import weights_of
     from training.models.export import run_export
 
     wanted = Wanted(
         weights_of(settings), device="cpu", precision=settings.precision, min_score=settings.min_score,
-        threads=settings.threads, trusted=settings.trust_weights,
+        threads=settings.threads, trusted=settings.trust_weights, heads=find_heads(settings.heads, settings.models),
     )  # fmt: skip
-    run_export(backend or EXPORTED, wanted, settings.imgsz, data or [], pictures, tolerance)
+    names = backend or (["openvino"] if settings.precision == "int8" else EXPORTED)
+    run_export(names, wanted, settings.imgsz, data or [], pictures, tolerance, calibrate)
 
 
 @app.command()

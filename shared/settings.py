@@ -68,9 +68,10 @@ class Settings(BaseSettings):
         "torch",
         description="detector: what runs the model; auto: on a CPU what is fastest there, measured once per machine",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         "auto",
-        description="detector: type of the model's numbers; auto: float16 on CUDA, bfloat16 on a CPU with AMX",
+        description="detector: type of the model's numbers; auto: float16 on CUDA, bfloat16 on a CPU with AMX; int8 in "
+        "OpenVINO, once `wayside export` has made it",
     )
     compile: bool = Field(
         False,

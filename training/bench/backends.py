@@ -7,6 +7,7 @@ costs, and hardly moves when other work shares the machine; frames/s do. With --
 import argparse
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 
 from services.detector.backends.agreement import own_pictures
 from services.detector.backends.base import Backend
-from services.detector.backends.load import Wanted, load
+from services.detector.backends.load import Wanted, exported, load
 from services.detector.memory.descriptors import LAYERS
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
 from training.bench.pipeline import highway, run_whole
 from training.bench.ratios import Turns, ratio_table
-from training.models.export import compared, labelled, table
+from training.models.export import compared, labelled, paths_in, table
+from training.models.quantise import quantise
 from training.report import wide_console
 
 _NAMES = ("torch", "onnx", "openvino")
@@ -40,11 +42,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--frames", type=int, default=150, help="of the clip, for the forward pass alone")
     parser.add_argument("--model", default="yolo11n-coco")
+    parser.add_argument("--precision", default="auto", help="of all but int8")
     parser.add_argument("--parts", default="forward,run", help="of forward and run, with commas between")
+    parser.add_argument("--calibrate", type=Path, help="pictures to make int8 with; it then takes part as well")
     parser.add_argument("--data", type=Path, action="append", default=[], help="labelled pictures, for mAP")
     options = parser.parse_args(arguments)
-    wanted = Wanted(find_weights(options.model), device="cpu", layers=LAYERS)
+    wanted = Wanted(find_weights(options.model), device="cpu", precision=options.precision, layers=LAYERS)
     backends = {name: load(name, wanted) for name in _NAMES}
+    if options.calibrate is not None:
+        weights, _ = exported(wanted)
+        quantise(weights.path, paths_in(options.calibrate, "--calibrate"), options.imgsz, max(weights.strides))
+        backends["openvino "] = load("openvino", replace(wanted, precision="int8"))
     for name, contestants in _contests(backends, options.imgsz, options.frames).items():
         if any(part in name for part in options.parts.split(",")):
             _tell(name, backends, contestants, options.rounds)
@@ -82,7 +90,7 @@ def _forward(backend: Backend, pictures: list[NDArray[np.uint8]], batch: int) ->
 
 
 def _tell(what: str, backends: dict[str, Backend], contestants: Contestants, rounds: int) -> None:
-    names = {name: f"{name}, {backend.precision}" for name, backend in backends.items()}
+    names = {name: f"{name.strip()}, {backend.precision}" for name, backend in backends.items()}
     turns = Turns()
     for contestant in contestants.values():
         contestant()  # warm-up: graphs compiled for the shape, allocators, file cache

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from services.detector.backends.agreement import Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
-from services.detector.backends.load import Wanted, load, load_torch
+from services.detector.backends.load import Wanted, exported, load, load_torch
 from services.detector.backends.network import load_network
 from services.detector.memory.descriptors import LAYERS
 from shared.exceptions import InputError, ModelError
@@ -18,6 +18,7 @@ from training.data.problems import Problems
 from training.detector.dataset import read_all
 from training.detector.evaluate import LEAST_SCORE, measure_backend, read_pictures
 from training.detector.rows import names_of
+from training.models.quantise import quantise
 from training.report import wide_console
 
 PICTURES = {".jpg", ".jpeg", ".png"}
@@ -38,15 +39,17 @@ class Row:
 
 
 def run_export(
-    names: Sequence[str], wanted: Wanted, imgsz: int, data: Sequence[Path], pictures: Path | None, tolerance: float
-) -> None:
+    names: Sequence[str], wanted: Wanted, imgsz: int, data: Sequence[Path], pictures: Path | None, tolerance: float,
+    calibrate: Path | None = None,
+) -> None:  # fmt: skip
     """Export for each backend, compare with torch and print; the graphs stay where the detector looks for them.
 
     Args:
-        wanted: the weights; heads and layers do not matter.
+        wanted: the weights, with the heads that a detector runs with them.
         data: folders of labelled pictures, for mean average precision.
         pictures: a folder to compare boxes and features on, instead of two photographs.
         tolerance: of mAP.
+        calibrate: a folder of pictures to make int8 of the model with.
 
     Raises:
         ModelError: one cannot be exported, or loses more than is tolerated.
@@ -54,7 +57,11 @@ def run_export(
         InputError: no pictures there.
     """
     console = wide_console()
-    wanted = replace(wanted, layers=LAYERS, heads=())
+    wanted = replace(wanted, layers=LAYERS)
+    if calibrate is not None:
+        weights, _ = exported(wanted)
+        file = quantise(weights.path, paths_in(calibrate, "--calibrate"), imgsz, max(weights.strides))
+        console.print(f"int8 of {wanted.weights.name}: {file}", highlight=False)
     for name in names:
         load(name, wanted)  # refused here already when it differs on the photographs
     items = labelled(data, wanted, console)
@@ -75,7 +82,8 @@ def compared(
     """Torch in float32, in what it takes by itself, and the others, in the order of the names."""
     plain = load_torch(wanted, "float32")
     inputs = [as_input(path, imgsz, plain.stride) for path in pictures]
-    backends: list[Backend] = [plain, load_torch(wanted), *(load(name, wanted) for name in names)]
+    own = load_torch(wanted, "auto" if wanted.precision == "int8" else None)
+    backends: list[Backend] = [plain, own, *(load(name, wanted) for name in names)]
     unique = {(one.name, one.precision): one for one in backends}
     low = replace(wanted, min_score=LEAST_SCORE)
     rows = []
@@ -102,15 +110,15 @@ def table(rows: Sequence[Row], model: str, imgsz: int) -> Table:
     return shown
 
 
-def paths_in(folder: Path) -> list[Path]:
-    """Its pictures.
+def paths_in(folder: Path, option: str = "--pictures") -> list[Path]:
+    """Its pictures; `option` names it in messages.
 
     Raises:
         InputError: there are none.
     """
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
     if not found:
-        raise InputError(f"--pictures {folder}: no .jpg or .png there")
+        raise InputError(f"{option} {folder}: no .jpg or .png there")
     return found
 
 

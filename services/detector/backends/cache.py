@@ -14,7 +14,7 @@ from shared.exceptions import ModelError
 
 # Of the graph's inputs and outputs and of these files; another number makes everything anew.
 _FORMAT = 2
-_GRAPH = "graph.onnx"
+_GRAPH, _QUANTISED = "graph.onnx", "int8.xml"
 
 
 def cache_folder() -> Path:
@@ -31,6 +31,11 @@ def graph_folder(weights: Path, layers: Sequence[int]) -> Path:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     packages = [f"{name} {version(name)}" for name in ("torch", "ultralytics", "onnx")]
     return cache_folder() / f"{weights.stem}-{key_of(digest, sorted(layers), packages)}"
+
+
+def quantised_file(graph: Path) -> Path:
+    """Where a graph's copy in whole numbers lies, which `wayside export --calibrate` makes."""
+    return graph.with_name(_QUANTISED)
 
 
 def key_of(*parts: object) -> str:

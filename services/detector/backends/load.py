@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from services.detector.backends.agreement import TOLERANCE, Agreement, as_input, compare, own_pictures
+from services.detector.backends.agreement import INT8_TOLERANCE, TOLERANCE, Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
-from services.detector.backends.cache import kept_graph, key_of, read_note, write_note
+from services.detector.backends.cache import kept_graph, key_of, quantised_file, read_note, write_note
 from services.detector.backends.cuda import CudaBackend
 from services.detector.backends.exported import ExportedBackend, Runner, Weights
 from services.detector.backends.graph import write_graph
@@ -77,6 +77,22 @@ def _load_exported(name: str, wanted: Wanted) -> ExportedBackend:
             f"setting backend (WAYSIDE_BACKEND): {name} runs on the CPU here, not on {wanted.device}; torch does"
         )
     make = runner_of(name)
+    weights, heads = exported(wanted)
+    if (name, wanted.precision) == ("openvino", "int8"):
+        weights = replace(weights, path=_quantised(weights))
+    parallel = wanted.threads or len(os.sched_getaffinity(0))
+    runner = make(weights.path, parallel=parallel, precision=wanted.precision)
+    backend = ExportedBackend(runner, weights, parallel=parallel, min_score=wanted.min_score, heads=heads)
+    _accept(backend, runner, weights, wanted)
+    return backend
+
+
+def exported(wanted: Wanted) -> tuple[Weights, list[Head]]:
+    """The graph of these weights, which is made where it is not there yet, and the heads that fit it.
+
+    Raises:
+        ModelError, ConfigError: see `load`.
+    """
     network = load_network(wanted.weights, trusted=wanted.trusted)
     heads = fitting(wanted.heads, network, wanted.weights.stem) if wanted.heads else []
     # A model of another make may be too short for them; who asks for one of its layers then is told.
@@ -84,19 +100,23 @@ def _load_exported(name: str, wanted: Wanted) -> ExportedBackend:
     layers = tuple(sorted({*few, *(layer for head in heads for layer in head.spec.layers)}))
     names = [str(network.names[index]) for index in range(len(network.names))]
     labels, strides = getattr(network, "published", names), tuple(int(stride) for stride in network.stride)
-    log = logger("detector")
     version = version_of(wanted.weights)
     path, held = kept_graph(
         wanted.weights, layers, lambda path: write_graph(network, layers, path, wanted.weights.name)
     )
     if not held:
-        log.info("model exported", model=version, path=str(path))
-    parallel = wanted.threads or len(os.sched_getaffinity(0))
-    runner = make(path, parallel=parallel, precision=wanted.precision)
-    weights = Weights(version, labels, layers, strides, path)
-    backend = ExportedBackend(runner, weights, parallel=parallel, min_score=wanted.min_score, heads=heads)
-    _accept(backend, runner, weights, wanted)
-    return backend
+        logger("detector").info("model exported", model=version, path=str(path))
+    return Weights(version, labels, layers, strides, path), heads
+
+
+def _quantised(weights: Weights) -> Path:
+    file = quantised_file(weights.path)
+    if not file.is_file():
+        raise ConfigError(
+            f"setting precision (WAYSIDE_PRECISION): {weights.version} is not there in int8 yet; make it with "
+            "`wayside export --precision int8 --calibrate PICTURES`, a folder of pictures of your cameras"
+        )
+    return file
 
 
 def runner_of(name: str) -> Callable[..., Runner]:
@@ -130,7 +150,8 @@ def _accept(backend: ExportedBackend, runner: Runner, weights: Weights, wanted: 
     Raises:
         ModelError: it differs more than is tolerated.
     """
-    key = key_of(runner.name, runner.version, runner.precision, processor())
+    made = weights.path.stat().st_mtime_ns if runner.precision == "int8" else 0  # with other pictures it is another one
+    key = key_of(runner.name, runner.version, runner.precision, processor(), made)
     note = weights.path.with_name(f"{runner.name}-{runner.precision}-{key}.json")
     held = read_note(note)
     agreement = Agreement(**held) if held else measure(backend, wanted, weights.layers)
@@ -140,7 +161,7 @@ def _accept(backend: ExportedBackend, runner: Runner, weights: Weights, wanted: 
             "export compared with torch in float32", model=weights.version, backend=runner.name,
             precision=runner.precision, **{key: _short(value) for key, value in agreement.as_dict().items()},
         )  # fmt: skip
-    if worse := agreement.lacks(TOLERANCE):
+    if worse := agreement.lacks(INT8_TOLERANCE if runner.precision == "int8" else TOLERANCE):
         raise ModelError(
             f"{weights.version} by {runner.name} in {runner.precision} is not what it is in torch: {'; '.join(worse)}; "
             "set WAYSIDE_PRECISION=float32, or WAYSIDE_BACKEND=torch"

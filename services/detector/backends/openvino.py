@@ -1,4 +1,5 @@
-"""Graphs by OpenVINO on the CPU: in bfloat16 where it multiplies such matrices itself, else in float32."""
+"""Graphs by OpenVINO on the CPU: in bfloat16 where it multiplies such matrices itself, in int8 where asked, else in
+float32."""
 
 import threading
 from collections import OrderedDict
@@ -20,7 +21,8 @@ _Shape = tuple[int, int, int]
 """Pictures, height and width of an input."""
 # Pictures of one request.
 _TOGETHER = 2
-_TYPES = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
+# A quantised graph says itself what it computes in whole numbers; the rest is done in float32.
+_TYPES = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16, "int8": openvino.Type.f32}
 # The graph's first outputs are boxes and scores.
 _MAPS_FROM = 2
 

@@ -189,11 +189,16 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """`auto` is the fastest that loses nothing to speak of: float16 on CUDA, bfloat16 on a CPU with AMX.
 
     Raises:
-        ConfigError: float16 on a CPU.
+        ConfigError: float16 on a CPU, or int8.
     """
     if name == "auto":
         quick: bool = torch.cpu._is_amx_tile_supported()
         name = "float16" if device.type == "cuda" else "bfloat16" if quick else "float32"
+    if name == "int8":
+        raise ConfigError(
+            "setting precision (WAYSIDE_PRECISION): int8 runs in OpenVINO alone; set WAYSIDE_BACKEND=openvino, and "
+            "make it with `wayside export --precision int8 --calibrate PICTURES`"
+        )
     if name == "float16" and device.type == "cpu":
         raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
     kind: torch.dtype = getattr(torch, name)
