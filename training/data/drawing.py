@@ -11,10 +11,15 @@ from rich.progress import track
 
 from training.data.auto_cutouts import Labelled, cut_all
 from training.data.labelled import LabelledPicture
+from training.data.overhead import Overhead
 from training.data.roadside import Labels, Roadside
 
 _BLOCK = 40
-_roadside: Roadside | None = None
+# So many of each period's frames are seen from straight above. The period has no factor in common with the one in
+# twelve frames that judges a training (training/detector/dataset.py): so both hold the same share.
+_ABOVE, _PERIOD = 5, 23
+Drawers = tuple[Roadside, Overhead]
+_drawers: Drawers | None = None
 
 
 def draw_frames(seen: Sequence[LabelledPicture], count: int, seed: int, folder: Path) -> list[tuple[Path, Labels]]:
@@ -26,36 +31,39 @@ def draw_frames(seen: Sequence[LabelledPicture], count: int, seed: int, folder: 
     with _pool() as pool:
         cutouts = [item for part in pool.map(_cut, seen) for item in part]
     blocks = [(first, min(_BLOCK, count - first), seed, folder) for first in range(0, count, _BLOCK)]
-    with _pool(Roadside(cutouts, seed)) as pool:
+    with _pool((Roadside(cutouts, seed), Overhead(seed))) as pool:
         parts = track(pool.map(_draw_block, blocks), "drawing frames", len(blocks), transient=True)
         return [frame for part in parts for frame in part]
 
 
-def _pool(roadside: Roadside | None = None) -> ProcessPoolExecutor:
+def _pool(drawers: Drawers | None = None) -> ProcessPoolExecutor:
     # Not forked: PyTorch and OpenCV may hold threads by now, which do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, _begin, (roadside,))
+    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, _begin, (drawers,))
 
 
 def _cut(item: LabelledPicture) -> list[Labelled]:
     return list(cut_all([(item.path, item.objects)]))
 
 
-def _begin(roadside: Roadside | None) -> None:
-    global _roadside
+def _begin(drawers: Drawers | None) -> None:
+    global _drawers
     cv2.setNumThreads(1)
-    _roadside = roadside
+    _drawers = drawers
 
 
 def _draw_block(block: tuple[int, int, int, Path]) -> list[tuple[Path, Labels]]:
-    assert _roadside is not None
-    return list(_frames(_roadside, *block))
+    assert _drawers is not None
+    return list(draw_block(_drawers, *block))
 
 
-def _frames(roadside: Roadside, first: int, count: int, seed: int, folder: Path) -> Iterator[tuple[Path, Labels]]:
-    roadside.restart((seed, first))
+def draw_block(drawers: Drawers, first: int, count: int, seed: int, folder: Path) -> Iterator[tuple[Path, Labels]]:
+    """Write and yield the frames of one block, of which one in five is seen from above."""
+    roadside, overhead = drawers
+    for drawer in drawers:
+        drawer.restart((seed, first))
     for number in range(first, first + count):
-        picture, labels, quality = roadside.frame()
+        picture, labels, quality = (overhead if number % _PERIOD < _ABOVE else roadside).frame()
         path = folder / f"drawn-{number:06d}.jpg"
         cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         height, width = picture.shape[:2]

@@ -9,6 +9,7 @@ from services.detector.model_file import ModelSpec
 from services.detector.weights import version_of
 from training.bench.machine import describe
 from training.data.auto_cutouts import Labelled, cut_all
+from training.data.overhead import Overhead
 from training.data.problems import Problems
 from training.data.roadside import Labels, Roadside
 from training.detector.classes import CLASSES, NAMES
@@ -17,7 +18,7 @@ from training.detector.evaluate import Precision, measure, read_pictures
 from training.detector.rows import names_of
 from training.scenes.canvas import Picture
 
-_STAGED, _SEED = 400, 20_000
+_STAGED, _ABOVE, _SEED = 400, 200, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz
         precision = precision or pair[1]
         text = "Staged road frames with the vehicles, people, animals, things and roads of the benchmark's test split:"
         tables += [text, "", *_table(*pair), ""]
+        pair = [measure(weights, _above(), imgsz) for weights in (start, target)]
+        text = "Frames seen from above (`training/data/overhead.py`), half of the vehicles those of the test split:"
+        tables += [text, "", *_table(*pair), ""]
     figures = "\n".join(tables)
     card = target.with_suffix(".md")
     card.write_text(_text(target, spec, recipe, figures), encoding="utf-8")
@@ -66,6 +70,13 @@ def _staged(found: list[Labelled]) -> Iterator[tuple[Picture, Labels]]:
     roadside = Roadside(found, _SEED, "test")
     for _ in range(_STAGED):
         picture, labels, _ = roadside.frame()
+        yield picture, labels
+
+
+def _above() -> Iterator[tuple[Picture, Labels]]:
+    overhead = Overhead(_SEED, "test")
+    for _ in range(_ABOVE):
+        picture, labels, _ = overhead.frame()
         yield picture, labels
 
 
@@ -108,8 +119,10 @@ other classes, and drawn things of any shape.
 
 ## Data
 
-Folders {folders} without what is held out, and {recipe.staged} drawn frames (`training/data/roadside.py`): cut-outs
-of those pictures, vehicles of the first half of highway.mp4, drawn cones and objects on drawn roads.
+Folders {folders} without what is held out, and {recipe.staged} drawn frames. Most show roads
+(`training/data/roadside.py`): cut-outs of those pictures, vehicles of the first half of highway.mp4, drawn cones and
+objects. One in five is seen from above (`training/data/overhead.py`): drawn vehicles and the first vehicle of
+parking-overhead.mp4 on drawn ground.
 
 ## Figures
 
