@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from ultralytics.nn.tasks import DetectionModel
 
-from training.detector.classes import COCO, NEW, rows_for
+from training.detector.classes import COCO, NAMES, NEW, rows_for
 from training.detector.rows import extended
-from training.detector.trainer import Teacher
+from training.detector.trainer import Teacher, Truth
 
 CAR = 2
 ROWS = rows_for(COCO, NEW)
@@ -69,3 +69,31 @@ def test_the_loss_reaches_the_student_only(start: Any) -> None:
     assert scores.grad is not None
     assert scores.grad[:, CAR].abs().sum() > 0
     assert sides.grad is not None
+
+
+def test_inside_a_box_of_another_class_it_lets_the_label_speak(start: Any) -> None:
+    pictures = torch.rand(2, 3, 64, 96)
+    scores, sides = outputs(extended(copy.deepcopy(start), ROWS), pictures)
+    teacher, forgot = Teacher(copy.deepcopy(start)), scores.clone()
+    forgot[:, CAR] = -3.0
+    whole = torch.tensor([(0.5, 0.5, 1.0, 1.0)] * 2)
+    shapes = [(8, 12), (4, 6), (2, 3)]
+
+    def judged(*kinds: str) -> float:
+        numbers = torch.tensor([NAMES.index(kind) for kind in kinds])
+        labels = Truth(torch.arange(2), numbers, whole, shapes)
+        return float(teacher.loss(pictures, forgot, sides, labels))
+
+    assert judged("object", "bird") == 0.0
+    assert judged("car", "car") == pytest.approx(float(teacher.loss(pictures, forgot, sides)))
+    assert judged("car", "bird") > 1.0, "a label counts for its own picture"
+
+
+def test_only_anchors_in_the_box_are_contradicted() -> None:
+    left_half = torch.tensor([(0.25, 0.5, 0.5, 1.0)])
+    labels = Truth(torch.tensor([1]), torch.tensor([NAMES.index("car")]), left_half, [(2, 4), (1, 2)])
+    seen = torch.full((2, 10), NAMES.index("object"))
+    found = labels.contradicts(seen)
+    assert not found[0].any()
+    assert found[1].tolist() == [True, True, False, False, True, True, False, False, True, False]
+    assert not labels.contradicts(torch.full((2, 10), NAMES.index("car"))).any()

@@ -1,6 +1,8 @@
 """Ultralytics's training of a detector with our classes, in bfloat16 where the CPU multiplies such matrices itself."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -9,35 +11,73 @@ from torch.nn import functional
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
+from training.detector.classes import NAMES, own_class
 from training.detector.rows import extended, names_of
 
 # How much agreement with the teacher counts beside the labels: classes, and the distributions of the boxes' sides.
 _SCORES, _SIDES = 2.0, 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The labels of a batch.
+
+    Attributes:
+        picture: (L,) number of each label's picture.
+        kind: (L,) number of its own class in `NAMES`.
+        boxes: (L, 4) middle, width and height in 0..1.
+        shapes: rows and columns of anchors of each level, in the order of the anchors.
+    """
+
+    picture: Tensor
+    kind: Tensor
+    boxes: Tensor
+    shapes: Sequence[tuple[int, int]]
+
+    def contradicts(self, seen: Tensor) -> Tensor:
+        """(N, anchors) booleans: the anchor lies in labelled boxes, none of which is of the class `seen` there."""
+        middles = [
+            torch.cartesian_prod((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns).flip(1)
+            for rows, columns in self.shapes
+        ]
+        away = (torch.cat(middles).to(self.boxes.device)[None] - self.boxes[:, None, :2]).abs()
+        inside = (away < self.boxes[:, None, 2:] / 2).all(dim=2)
+        same = inside & (seen[self.picture] == self.kind[:, None])
+        covered, agreed = (
+            torch.zeros(seen.shape, device=seen.device).index_add_(0, self.picture, mask.float()) > 0
+            for mask in (inside, same)
+        )
+        return covered & ~agreed
+
+
 class Teacher:
     """The weights that training began from, which tell on every picture what they see there.
 
     Labels of a few hundred pictures cannot say all that they know; what they see can (Li and Hoiem, "Learning without
-    forgetting", ECCV 2016). Where they see nothing they say nothing, so that new things can be learned.
+    forgetting", ECCV 2016). Where they see nothing they say nothing, so that new things can be learned. Nor do they say
+    anything where labels contradict them: seen from above, a car is a "cell phone" to COCO's weights.
     """
 
     def __init__(self, network: Any) -> None:
+        self._classes = _own_numbers(names_of(network))
         self._network = network.eval().requires_grad_(False)
 
-    def loss(self, pictures: Tensor, scores: Tensor, sides: Tensor) -> Tensor:
+    def loss(self, pictures: Tensor, scores: Tensor, sides: Tensor, labels: "Truth | None" = None) -> Tensor:
         """Disagreement per picture.
 
         Args:
             pictures: (N, 3, H, W) 0..1.
             scores: (N, rows, anchors), the student's logits; its first rows are the teacher's.
             sides: (N, 4 * bins, anchors), logits of the distances from anchor to box.
+            labels: what is known of the pictures.
         """
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=_quick(pictures)):
             seen = self._network(pictures)[1]
         target = seen["scores"].float().sigmoid()
         known = scores[:, : target.shape[1]]
-        weight = target.amax(dim=1)
+        weight, row = target.max(dim=1)
+        if labels is not None:
+            weight = weight * ~labels.contradicts(self._classes.to(row.device)[row])
         total = weight.sum().clamp(min=1.0)
         classes = functional.binary_cross_entropy_with_logits(known, target, reduction="none").sum(dim=1)
         bins = sides.shape[1] // 4
@@ -70,7 +110,12 @@ class QuickModel(DetectionModel):
         preds = self.forward(batch["img"]) if preds is None else preds  # type: ignore[no-untyped-call]
         loss, items = super().loss(batch, preds)  # type: ignore[no-untyped-call]
         if self.training and QuickModel.teacher is not None:
-            kept = QuickModel.teacher.loss(batch["img"], preds["scores"], preds["boxes"])
+            names = self.names
+            own = _own_numbers([str(names[index]) for index in range(len(names))]).to(batch["img"].device)
+            kinds = own[batch["cls"].long().flatten().to(own.device)]
+            shapes = [(level.shape[2], level.shape[3]) for level in preds["feats"]]
+            truth = Truth(batch["batch_idx"].long().to(own.device), kinds, batch["bboxes"].to(own.device), shapes)
+            kept = QuickModel.teacher.loss(batch["img"], preds["scores"], preds["boxes"], truth)
             loss = torch.cat([loss.reshape(-1), (kept * len(batch["img"])).reshape(1)])
             items = {**items, "teacher_loss": kept.detach()}
         return loss, items
@@ -122,6 +167,10 @@ class DetectorTrainer(DetectionTrainer):
         model: Any = self.model
         model.to(memory_format=torch.channels_last)
         torch.set_num_threads(len(os.sched_getaffinity(0)))  # Ultralytics leaves one core unused
+
+
+def _own_numbers(rows: Sequence[str]) -> Tensor:
+    return torch.tensor([NAMES.index(own_class(row)) for row in rows])
 
 
 def _quick(pictures: Tensor) -> bool:
