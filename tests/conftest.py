@@ -1,6 +1,7 @@
 """Real servers and shared material for the tests; each server starts once, when the first test asks for it."""
 
 import faulthandler
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 from shared.embedded.kafka import LocalKafka
 from shared.embedded.kafka_jars import find_jars, find_java, kafka_home
@@ -27,6 +29,16 @@ _END_S = 120
 def pytest_unconfigure() -> None:
     """A run that is over ends, and fails loudly where it would hang."""
     faulthandler.dump_traceback_later(_END_S, exit=True, file=sys.__stderr__)
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_a_command_end_with_it() -> Iterator[None]:
+    """A command that a test calls in this process logs to the stream that it was given, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
+    for handler in list(logging.getLogger().handlers):
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
