@@ -49,7 +49,7 @@ _STATE: TypeAdapter[list[tuple[int, _Way]]] = TypeAdapter(list[tuple[int, _Way]]
 
 
 class DrivenThings:
-    """Follows all tracks, for labels change under way; judges those that have the label of a thing."""
+    """Follows all tracks, for labels change under way; judges those that have the label of a thing or a vehicle."""
 
     def __init__(self) -> None:
         self._ways: dict[int, _Way] = {}
@@ -79,12 +79,17 @@ class DrivenThings:
         if _most_moved(way.last, place) > _STEP * size:
             way.first = place
         way.last, way.seen = place, now
-        if label in _SURE:
+        if label in _SURE and label not in ROAD_VEHICLES:
             return label
         moved = _most_moved(way.first, place) / size if size > 0 else 0.0
         if moved >= _CAME and not way.driven and self._wide(size, box, zones, aspect):
             way.came, way.driven = True, moved >= _MOVED
-        return UNKNOWN_VEHICLE if way.driven else label
+        return UNKNOWN_VEHICLE if way.driven and label not in _SURE else label
+
+    def driven(self, track_id: int) -> bool:
+        """Whether a track has come driving; whatever its score, it is no lamp post."""
+        way = self._ways.get(track_id)
+        return way is not None and way.driven
 
     def came(self, track_id: int) -> bool:
         """Whether a track that is as wide as a vehicle was seen to move, if only a little."""

@@ -99,6 +99,7 @@ class Following:
                 speed_kmh=kmh if motion.velocity else None,  # a track that has just jumped has no speed yet
                 called=label if label == UNKNOWN_VEHICLE else item.label,
                 came=self._driven.came(seen.track_id),
+                driven=self._driven.driven(seen.track_id),
             )
             for (item, _), label, seen, inside, motion, kmh in zip(
                 pairs, labels, observations, zones, motions, speeds, strict=True

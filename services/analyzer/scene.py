@@ -32,7 +32,8 @@ class TrackView:
         speed_kmh: on the road of a calibrated camera; None elsewhere.
         called: what the detector calls it on this frame, where `label` is what the track is called by majority; a thing
             that is known as a vehicle by its driving is called so. None: as `label`.
-        came: whether it is as wide as a vehicle and was seen to move; known for what is called a thing only.
+        came: whether it is as wide as a vehicle and was seen to move; known for things and vehicles only.
+        driven: whether it came driving, by its way alone; known for the same.
     """
 
     track_id: int
@@ -50,6 +51,7 @@ class TrackView:
     speed_kmh: float | None = None
     called: str | None = None
     came: bool = False
+    driven: bool = False
 
     @property
     def speed(self) -> float | None:

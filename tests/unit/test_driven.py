@@ -37,6 +37,16 @@ def test_a_person_who_crosses_stays_a_person() -> None:
     assert {item.incident for item in changes} == {"person-on-lane"}
 
 
+def test_a_faint_car_that_came_driving_is_one_and_one_that_never_moved_is_not() -> None:
+    def faint(t: float) -> DetectedObject:
+        return _comes(lambda t: "car")(t).model_copy(update={"score": 0.2})
+
+    opened = [(item.incident, item.label) for item in play(20, faint) if item.change == "opened"]
+    assert opened == [("stopped-vehicle", "car")]
+    assert play(20, lambda t: faint(10.0)) == []
+    assert play(20, lambda t: faint(t).model_copy(update={"score": 0.13})) == []
+
+
 def test_the_next_track_at_its_place_goes_on_with_it() -> None:
     driven, aspect = DrivenThings(), 16 / 9
     for index in range(30):

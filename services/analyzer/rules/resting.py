@@ -28,6 +28,8 @@ _SAME_PLACE_IOU = 0.3
 # An object counts as seen when the detector found it on this share of the frames: a detector that misses every
 # second frame at random stays above.
 _MIN_SEEN = 0.4
+# Seen from above, or in rain, a car has half of the score that it has from the side by day.
+_DRIVEN = 0.5
 
 
 class RestingRule:
@@ -93,11 +95,17 @@ class RestingRule:
             rested >= watch.after_ns
             and scene.captured_at - track.settled_since >= _SETTLED_NS
             and track.rest_seen >= _MIN_SEEN
-            and (track.rest_score >= self._min_score or track.label == UNKNOWN_VEHICLE)
+            and track.rest_score >= self._least(track)
             and watch.may_open(scene.captured_at)
             and self._opens(track, watch, scene)
         )
         return Claim(track, watch.zone.id, watch.severity, track.rest_since, opens)
+
+    def _least(self, track: TrackView) -> float:
+        """The mean score that an object needs: less when it came driving, as nothing does that looks like a vehicle."""
+        if track.label == UNKNOWN_VEHICLE:
+            return 0.0
+        return self._min_score * (_DRIVEN if track.driven else 1.0)
 
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:
