@@ -17,7 +17,7 @@ from shared.bus.base import Bus, Record
 from shared.clock import to_ns
 from shared.frames import Frame
 from shared.jpeg import encode_jpeg
-from shared.messages import FrameRef, Incident
+from shared.messages import FrameRef, Incident, Message
 from shared.settings import Settings
 from shared.site import Camera, Sink, Site
 from shared.store import Store
@@ -67,11 +67,7 @@ def verdict(identity: str = "a1", word: str = "acknowledged", **changes: object)
 
 
 def put_verdicts(bus: Bus, said: Iterable[AlertVerdict | bytes]) -> None:
-    producer = bus.producer()
-    for item in said:
-        value, key = (item, "x") if isinstance(item, bytes) else (item.to_bytes(), item.alert_id)
-        producer.send(topics.ALERT_VERDICTS, value, key=key, timestamp_ms=START_NS // 1_000_000)
-    producer.close()
+    _put(bus, topics.ALERT_VERDICTS, [item if isinstance(item, bytes) else (item.alert_id, item) for item in said])
 
 
 def grey_jpeg(level: int = 90) -> bytes:
@@ -94,10 +90,15 @@ def put_frame(bus: Bus, jpeg: bytes, camera: str = "cam") -> FrameRef:
 
 
 def put_incidents(bus: Bus, changes: Iterable[Incident | bytes]) -> None:
+    _put(bus, topics.INCIDENTS, [item if isinstance(item, bytes) else (item.incident_id, item) for item in changes])
+
+
+def _put(bus: Bus, topic: str, items: Iterable[tuple[str, Message] | bytes]) -> None:
+    """Messages with their keys, and bytes that are none."""
     producer = bus.producer()
-    for change in changes:
-        value, key = (change, "x") if isinstance(change, bytes) else (change.to_bytes(), change.incident_id)
-        producer.send(topics.INCIDENTS, value, key=key, timestamp_ms=START_NS // 1_000_000)
+    for item in items:
+        key, value = ("x", item) if isinstance(item, bytes) else (item[0], item[1].to_bytes())
+        producer.send(topic, value, key=key, timestamp_ms=START_NS // 1_000_000)
     producer.close()
 
 

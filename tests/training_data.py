@@ -1,9 +1,12 @@
-"""Tiny data sets: one that a detector learns in seconds, one for a head."""
+"""Tiny data sets: one that a detector learns in seconds, one for a head; and drawn frames compared."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from training.data.roadside import Labels
+from training.scenes.canvas import Picture
 
 
 def write_squares(folder: Path, count: int = 40) -> Path:
@@ -32,3 +35,12 @@ def draw_stripes(folder: Path, count: int) -> None:
             if label == "stripes":
                 picture[:, :: int(rng.integers(8, 20))] = 255
             cv2.imwrite(str(folder / label / f"{number}.png"), picture)
+
+
+def assert_same_frame(one: tuple[Picture, Labels, int], other: tuple[Picture, Labels, int]) -> None:
+    """Of two drawn frames: picture, labels and JPEG quality."""
+    (picture, labels, quality), (again, same, equal) = one, other
+    assert np.array_equal(picture, again)
+    assert labels.classes == same.classes
+    assert np.array_equal(labels.boxes, same.boxes)
+    assert quality == equal

@@ -17,8 +17,8 @@ from shared.catalogue import AIRCRAFT, ANIMALS, PERSONS, ROAD_VEHICLES, UNKNOWN_
 from shared.clock import NS
 from shared.site import Zone
 
-# Labels that are taken as they are. What stands beside a road all day does not drive.
-_SURE = ROAD_VEHICLES | PERSONS | ANIMALS | AIRCRAFT
+# These are what they are called, however they move.
+_OTHERS = PERSONS | ANIMALS | AIRCRAFT
 _WAYS = frozenset({"lane", "shoulder", "runway", "taxiway", "crossing"})
 # An edge of the box has moved this far, in sizes. While a vehicle enters the picture only its front edge moves, and
 # where it stops as soon as it is whole that is less than its length. Jitter is a tenth of its size at most.
@@ -79,12 +79,12 @@ class DrivenThings:
         if _most_moved(way.last, place) > _STEP * size:
             way.first = place
         way.last, way.seen = place, now
-        if label in _SURE and label not in ROAD_VEHICLES:
+        if label in _OTHERS:
             return label
         moved = _most_moved(way.first, place) / size if size > 0 else 0.0
         if moved >= _CAME and not way.driven and self._wide(size, box, zones, aspect):
             way.came, way.driven = True, moved >= _MOVED
-        return UNKNOWN_VEHICLE if way.driven and label not in _SURE else label
+        return UNKNOWN_VEHICLE if way.driven and label not in ROAD_VEHICLES else label
 
     def driven(self, track_id: int) -> bool:
         """Whether a track has come driving; whatever its score, it is no lamp post."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training_data import assert_same_frame
 from training.data.drawing import draw_block
 from training.data.overhead import Overhead
 from training.data.overhead_solids import Solid
@@ -54,11 +55,7 @@ def test_the_same_seed_draws_the_same_frames(shared_dir: Path) -> None:
     second.frame()
     second.restart((4,))
     for _ in range(2):
-        (picture, labels, quality), (again, same, equal) = first.frame(), second.frame()
-        assert np.array_equal(picture, again)
-        assert labels.classes == same.classes
-        assert np.array_equal(labels.boxes, same.boxes)
-        assert quality == equal
+        assert_same_frame(first.frame(), second.frame())
 
 
 @pytest.mark.shared

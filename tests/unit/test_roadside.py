@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training_data import assert_same_frame
 from training.data.auto_cutouts import cut_all
 from training.data.problems import Problems
 from training.data.roadside import Roadside
@@ -17,11 +18,7 @@ pytestmark = pytest.mark.shared
 def test_the_same_seed_draws_the_same_frames(shared_dir: Path) -> None:
     first, second = Roadside([], 4), Roadside([], 4)
     for _ in range(3):
-        (picture, labels, quality), (again, same, equal) = first.frame(), second.frame()
-        assert np.array_equal(picture, again)
-        assert labels.classes == same.classes
-        assert np.array_equal(labels.boxes, same.boxes)
-        assert quality == equal
+        assert_same_frame(first.frame(), second.frame())
 
 
 def test_boxes_lie_in_the_picture_and_have_our_classes(shared_dir: Path) -> None:

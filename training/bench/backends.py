@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 
 from services.detector.backends.agreement import own_pictures
 from services.detector.backends.base import Backend
-from services.detector.backends.load import Wanted, exported, load
+from services.detector.backends.load import Wanted, load
 from services.detector.memory.descriptors import LAYERS
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
 from services.producer import read_once
 from training.bench.pipeline import highway, run_whole
 from training.bench.ratios import Turns, ratio_table
-from training.models.export import compared, labelled, paths_in, table
-from training.models.quantise import quantise
+from training.models.export import compared, labelled, make_int8, table
 from training.report import wide_console
 
 _NAMES = ("torch", "onnx", "openvino")
-_BASE = "torch"
+Backends = dict[str, Backend]
+"""By name and precision; the first is what the others are compared with."""
 Contestants = dict[str, Callable[[], int]]
 
 
@@ -48,14 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, action="append", default=[], help="labelled pictures, for mAP")
     options = parser.parse_args(arguments)
     wanted = Wanted(find_weights(options.model), device="cpu", precision=options.precision, layers=LAYERS)
-    backends = {name: load(name, wanted) for name in _NAMES}
+    loaded = [load(name, wanted) for name in _NAMES]
     if options.calibrate is not None:
-        weights, _ = exported(wanted)
-        quantise(weights.path, paths_in(options.calibrate, "--calibrate"), options.imgsz, max(weights.strides))
-        backends["openvino "] = load("openvino", replace(wanted, precision="int8"))
+        make_int8(wanted, options.calibrate, options.imgsz)
+        loaded.append(load("openvino", replace(wanted, precision="int8")))
+    backends = {f"{backend.name}, {backend.precision}": backend for backend in loaded}
     for name, contestants in _contests(backends, options.imgsz, options.frames).items():
         if any(part in name for part in options.parts.split(",")):
-            _tell(name, backends, contestants, options.rounds)
+            _tell(name, contestants, options.rounds)
     if options.data:
         console = wide_console()
         rows = compared(_NAMES[1:], wanted, options.imgsz, own_pictures(), labelled(options.data, wanted, console))
@@ -63,11 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _contests(backends: dict[str, Backend], imgsz: int, frames: int) -> dict[str, Contestants]:
+def _contests(backends: Backends, imgsz: int, frames: int) -> dict[str, Contestants]:
     """What is compared with each other, by what it is; each contestant's name begins with its backend's."""
     site, camera = highway()
     stages = {name: DetectorStage(backend, imgsz=imgsz) for name, backend in backends.items()}
-    decoded = (stages[_BASE].decode(frame) for frame in read_once(camera))
+    decoded = (next(iter(stages.values())).decode(frame) for frame in read_once(camera))
     pictures = [item.picture for item, _ in zip(decoded, range(frames), strict=False)]
     contests: dict[str, Contestants] = {
         f"forward, batch {batch}, one per core": {
@@ -89,16 +89,15 @@ def _forward(backend: Backend, pictures: list[NDArray[np.uint8]], batch: int) ->
         return sum(len(output.boxes) for output in pool.map(backend.forward, batches))
 
 
-def _tell(what: str, backends: dict[str, Backend], contestants: Contestants, rounds: int) -> None:
-    names = {name: f"{name.strip()}, {backend.precision}" for name, backend in backends.items()}
+def _tell(what: str, contestants: Contestants, rounds: int) -> None:
     turns = Turns()
     for contestant in contestants.values():
         contestant()  # warm-up: graphs compiled for the shape, allocators, file cache
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            turns.take(names[name], contestant)
+            turns.take(name, contestant)
     rates = {name: [1000 / ms for ms in own] for name, own in turns.wall.items()}
-    console, base = wide_console(), names[_BASE]
+    console, base = wide_console(), next(iter(contestants))
     what = f"{what}, onnxruntime {version('onnxruntime')}, openvino {version('openvino')}"
     console.print(
         ratio_table(

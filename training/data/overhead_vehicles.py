@@ -15,7 +15,12 @@ _FINER = 2
 
 @dataclass(frozen=True, eq=False)
 class Sun:
-    """Attributes: towards, (2,), metres of shadow per metre of height; strength of shadow and of shading, 0..1."""
+    """Light from one side.
+
+    Attributes:
+        shadow: (2,) metres of shadow on the ground per metre of height.
+        strength: of shadow and shading, 0..1.
+    """
 
     shadow: Points
     strength: float

@@ -59,9 +59,7 @@ def run_export(
     console = wide_console()
     wanted = replace(wanted, layers=LAYERS)
     if calibrate is not None:
-        weights, _ = exported(wanted)
-        file = quantise(weights.path, paths_in(calibrate, "--calibrate"), imgsz, max(weights.strides))
-        console.print(f"int8 of {wanted.weights.name}: {file}", highlight=False)
+        console.print(f"int8 of {wanted.weights.name}: {make_int8(wanted, calibrate, imgsz)}", highlight=False)
     for name in names:
         load(name, wanted)  # refused here already when it differs on the photographs
     items = labelled(data, wanted, console)
@@ -74,6 +72,16 @@ def run_export(
                 f"{row.name} in {row.precision} loses {reference - row.map50_95:.3f} of mAP50-95, at most {tolerance} "
                 "is tolerated; set WAYSIDE_PRECISION=float32, or WAYSIDE_BACKEND=torch"
             )
+
+
+def make_int8(wanted: Wanted, folder: Path, imgsz: int) -> Path:
+    """Quantise the graph that a detector would run, with the pictures of a folder; returns the file.
+
+    Raises:
+        ModelError, ConfigError, InputError: see `exported` and `quantise`.
+    """
+    weights, _ = exported(wanted)
+    return quantise(weights.path, paths_in(folder, "--calibrate"), imgsz, max(weights.strides))
 
 
 def compared(

@@ -2,10 +2,11 @@
 
 Weights and activations are rounded to 256 steps each, whose ends are what typical pictures need (Jacob et al.,
 "Quantization and training of neural networks for efficient integer-arithmetic-only inference", CVPR 2018). A processor
-without AMX then needs half of its time per picture; one with AMX is as fast in bfloat16.
+without AMX then needs half of its time per picture; one with AMX is faster in bfloat16.
 """
 
 import logging
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def quantise(graph: Path, pictures: Sequence[Path], imgsz: int, stride: int) -> 
     )
     file = quantised_file(graph)
     try:
-        openvino.save_model(quantised, file)
-    except RuntimeError as error:
+        with tempfile.TemporaryDirectory(prefix=f"{file.name}.", dir=file.parent) as folder:
+            part = Path(folder) / file.name
+            openvino.save_model(quantised, part)
+            # The numbers first: a worker takes the pair once the graph itself is there.
+            for one in (part.with_suffix(".bin"), part):
+                one.replace(file.with_name(one.name))
+    except (OSError, RuntimeError) as error:
         raise ModelError(f"{file}: cannot be written ({str(error).splitlines()[0]})") from None
     return file
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.scenes.canvas import Picture
 from training.scenes.cutouts import Cutout
-from training.scenes.freeze import _pictures, empty_road, foreground
+from training.scenes.freeze import empty_road, foreground, pictures_of
 from training.scenes.places import HIGHWAY, highway
 
 # Split → (frame, column and row of a point on the vehicle): of the clip's first half for dev, of its second for test.
@@ -40,7 +40,7 @@ def vehicles(split: str, mirror: bool = False) -> list[tuple[Cutout, float]]:
     for frame, column, row in CHOSEN[split]:
         wanted.setdefault(frame, []).append((column, row))
     found = []
-    for frame, picture in enumerate(islice(_pictures(HIGHWAY), max(wanted) + 1)):
+    for frame, picture in enumerate(islice(pictures_of(HIGHWAY), max(wanted) + 1)):
         if frame not in wanted:
             continue
         _, labels, stats, _ = cv2.connectedComponentsWithStats(foreground(picture, background).astype(np.uint8))

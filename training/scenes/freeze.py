@@ -60,7 +60,7 @@ def freeze(clip: Path, out: Path, stop: Stop) -> float:
     rate, count = _rate(clip)
     frozen: _Frozen | None = None
     with ClipWriter(out, background.shape[1] // 2 * 2, background.shape[0] // 2 * 2, rate) as writer:
-        for index, picture in enumerate(_pictures(clip)):
+        for index, picture in enumerate(pictures_of(clip)):
             time_s = float(index / rate)
             if frozen is None and time_s >= stop.at_s:
                 frozen = _Frozen(picture, background, stop.box)
@@ -88,7 +88,7 @@ def empty_road(clip: Path) -> Picture:
     """The median of frames spread over the clip: what stays when the traffic is gone."""
     _, count = _rate(clip)
     step = max(1, count // _SAMPLES)
-    samples = [picture for index, picture in enumerate(_pictures(clip)) if index % step == 0]
+    samples = [picture for index, picture in enumerate(pictures_of(clip)) if index % step == 0]
     return np.asarray(np.median(np.stack(samples), axis=0), np.uint8)
 
 
@@ -197,7 +197,8 @@ def _rate(clip: Path) -> tuple[Fraction, int]:
         return rate, stream.frames or round(float((stream.duration or 0) * (stream.time_base or 0)) * float(rate))
 
 
-def _pictures(clip: Path) -> Iterator[Picture]:
+def pictures_of(clip: Path) -> Iterator[Picture]:
+    """A clip's frames, RGB, as they are decoded."""
     with _open(clip) as container:
         for frame in container.decode(video=0):
             yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.scenes.canvas import Picture
 from training.scenes.cutouts import Cutout
-from training.scenes.freeze import _pictures, empty_road
+from training.scenes.freeze import empty_road, pictures_of
 from training.scenes.places import PARKING
 
 # Split → (frame, column and row of a point on the vehicle) in which it is in the picture as a whole.
@@ -30,7 +30,7 @@ def vehicles(split: str) -> list[Cutout]:
     """Cut-outs as they are in the clip: about upright, front or rear to the top."""
     background = empty_road(PARKING)
     wanted = {frame for frame, _, _ in CHOSEN[split]}
-    pictures = {index: picture for index, picture in enumerate(_pictures(PARKING)) if index in wanted}
+    pictures = {index: picture for index, picture in enumerate(pictures_of(PARKING)) if index in wanted}
     return [_cut(pictures[frame], background, (column, row)) for frame, column, row in CHOSEN[split]]
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 from training.scenes.canvas import Picture
 from training.scenes.conditions import Weather
-from training.scenes.freeze import _pictures
+from training.scenes.freeze import pictures_of
 from training.scenes.places import HIGHWAY, PARKING
 from training.scenes.scene import FPS, Actor, Scene
 from training.scenes.sprites import draw, sprite_of
@@ -28,7 +28,7 @@ def frames(scene: Scene) -> Iterator[Picture]:
 
 @cache
 def _clip(name: str) -> list[Picture]:
-    return list(_pictures(HIGHWAY if name == "highway" else PARKING))
+    return list(pictures_of(HIGHWAY if name == "highway" else PARKING))
 
 
 def _draw(picture: Picture, scene: Scene, actor: Actor, at: tuple[float, float]) -> None:

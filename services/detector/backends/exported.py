@@ -112,4 +112,5 @@ class ExportedBackend:
         """What the graph's numbers for one picture say: (A, 4 * bins) and (A, classes)."""
         kept, classes, scores = candidates(logits, self._least)
         places = anchors(*shape, self._weights.strides)[kept]
-        return suppress_one(decode(sides[kept].reshape(len(kept), 4, -1 if len(kept) else 1), places), scores, classes)
+        xyxy = decode(sides[kept].reshape(len(kept), 4, sides.shape[1] // 4), places)
+        return suppress_one(xyxy, scores, classes)

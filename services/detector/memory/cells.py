@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from services.detector.letterbox import Letterbox
 from shared.catalogue import ZoneKind
@@ -16,6 +17,8 @@ from shared.site import Zone
 KINDS: frozenset[ZoneKind] = frozenset({"lane", "shoulder", "runway", "taxiway", "stand"})
 # Pixels of the model's input per patch: the finest layer that the memory looks at has this stride.
 STRIDE = 8
+# Neighbours of a patch, by side and by corner.
+EIGHT = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,22 @@ class Cells:
         whole = np.zeros(self.shape[0] * self.shape[1], np.bool_)
         whole[self.index] = values
         return whole.reshape(self.shape)
+
+    def groups(self, mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+        """(K,) of each group of patches of a mask that touch each other, by side or corner."""
+        if not mask.any():
+            return []
+        labels, count = ndimage.label(self.grid(mask), structure=EIGHT)
+        label = labels.ravel()[self.index]
+        return [label == number for number in range(1, count + 1)]
+
+    def box(self, part: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+        """Around some patches, 0..1 of the picture."""
+        middle, (width, height) = self.centres[part], self.size
+        low, high = middle.min(axis=0), middle.max(axis=0)
+        box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
+        x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
+        return x1, y1, x2, y2
 
     def under(self, boxes: NDArray[np.float64], grow: float = 0.0) -> NDArray[np.bool_]:
         """(K,) the patches whose middle lies in one of the (N, 4) boxes, each larger by `grow` of its sides all

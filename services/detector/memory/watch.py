@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from services.detector.memory.alike import Likeness
-from services.detector.memory.cells import Cells
+from services.detector.memory.cells import EIGHT, Cells
 from services.detector.memory.driven import between, feet
 from services.detector.memory.road import EmptyRoad, Floats, Mask
 from services.detector.memory.still import Stillness
@@ -41,7 +41,6 @@ _HALF = 0.5
 _CORE = 0.7
 # Vehicles must have driven over a patch so often before it counts as proven: one could pass over a flat thing.
 _PASSES = 2
-_EIGHT = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +161,8 @@ class RoadWatch:
     def _regions(self, odd: Mask, ratio: Floats) -> list[Unfamiliar]:
         """What is unfamiliar, and, scored below the threshold, what is nearly so: then nobody can say "clear"."""
         near = odd | (ratio >= _SPREADS)
-        if not near.any():
-            return []
-        labels, count = ndimage.label(self.cells.grid(near), structure=_EIGHT)
-        label = labels.ravel()[self.cells.index]
         found = []
-        for number in range(1, count + 1):
-            whole = label == number
+        for whole in self.cells.groups(near):
             part = odd & whole
             strongest = float(ratio[whole].max())
             sure = part.sum() > 1 or strongest >= _ALONE
@@ -176,28 +170,15 @@ class RoadWatch:
                 part = whole
             score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
             since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings[0][0]
-            found.append(Unfamiliar(box=self._box(part), score=score, since=since))
+            found.append(Unfamiliar(box=self.cells.box(part), score=score, since=since))
         return found
 
     def _unlike(self) -> list[Unfamiliar]:
         """What has looked unlike the road beside it since the first look at it: then nobody can say "clear" either."""
         assert self._road is not None
         unlike = np.where(self.passes < _PASSES, self._likeness.unlike, 0)
-        if not unlike.any():
-            return []
-        labels, count = ndimage.label(self.cells.grid(unlike > 0), structure=_EIGHT)
-        label = labels.ravel()[self.cells.index]
-        parts = [label == number for number in range(1, count + 1)]
-        cores = [part & (unlike >= _CORE * unlike[part].max()) for part in parts]
-        return [Unfamiliar(box=self._box(core), score=_DOUBT, since=self._road.first_seen(core)) for core in cores]
-
-    def _box(self, part: Mask) -> tuple[float, float, float, float]:
-        """Around some patches, 0..1 of the picture."""
-        middle, (width, height) = self.cells.centres[part], self.cells.size
-        low, high = middle.min(axis=0), middle.max(axis=0)
-        box = (low[0] - width / 2, low[1] - height / 2, high[0] + width / 2, high[1] + height / 2)
-        x1, y1, x2, y2 = (round(min(max(float(value), 0.0), 1.0), 5) for value in box)
-        return x1, y1, x2, y2
+        cores = [part & (unlike >= _CORE * unlike[part].max()) for part in self.cells.groups(unlike > 0)]
+        return [Unfamiliar(box=self.cells.box(core), score=_DOUBT, since=self._road.first_seen(core)) for core in cores]
 
     def _compare(self) -> None:
         """See what is like the proven road, now that more is known or proven."""
@@ -212,7 +193,7 @@ class RoadWatch:
         if self._learned_at is not None and 0 <= at - self._learned_at < every:
             return
         self._learned_at = at
-        near = ndimage.binary_dilation(self.cells.grid(odd), structure=_EIGHT).ravel()[self.cells.index]
+        near = ndimage.binary_dilation(self.cells.grid(odd), structure=EIGHT).ravel()[self.cells.index]
         limit = _FAMILIAR * road.threshold
         familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
         road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW), at)
