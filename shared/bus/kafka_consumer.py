@@ -157,6 +157,7 @@ class KafkaConsumer:
         self.closed = True
         try:
             with self._inside:
+                self._ownership.closing = True
                 self._client.close()  # idempotent too
         except KafkaException as error:
             # The group notices by the session time-out; nothing is lost by that.

@@ -25,12 +25,14 @@ class Ownership:
         owned: what this member may hand out and commit. Empty while a rebalance is under way: by then the group may
             have gone on, and the broker would take a commit for a partition that is another's.
         positions: the next offset to hand out, of the partitions that were read.
+        closing: the client is being closed: what it is still given, it does not take.
     """
 
     def __init__(self, start: Start) -> None:
         self._start = OFFSET_BEGINNING if start == "earliest" else OFFSET_END
         self.owned: set[Partition] = set()
         self.positions: dict[Partition, int] = {}
+        self.closing = False
         self._before: set[Partition] = set()
         self._generation: int | None = None
         self._lost: set[Partition] = set()
@@ -59,6 +61,10 @@ class Ownership:
         Raises:
             KafkaException: the committed offsets are not told; nothing is owned then.
         """
+        if self.closing:
+            # A closing client tells no offsets, and one that hears of an error inside `close` never ends its threads.
+            client.unassign()
+            return
         new = _addresses(assigned)
         generation = _generation(client)
         # With a generation in between, another member may have owned what comes back.

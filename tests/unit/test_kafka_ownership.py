@@ -35,6 +35,9 @@ class _Client:
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.begins = {(at.topic, at.partition): at.offset for at in partitions}
 
+    def unassign(self) -> None:
+        self.begins = {}
+
 
 def _rebalance(ownership: Ownership, client: _Client, gets: set[Partition], generation: int) -> None:
     ownership.on_revoke(client, [TopicPartition(*at) for at in ownership.owned])
@@ -108,3 +111,14 @@ def test_without_an_answer_for_good_nothing_is_owned():
         ownership.on_assign(client, [TopicPartition(*A)])
     assert ownership.owned == set()
     assert client.begins == {}
+
+
+def test_a_client_that_is_being_closed_takes_nothing_more_and_asks_for_nothing():
+    ownership, client = _member()
+    ownership.closing = True
+    ownership.on_revoke(client, [TopicPartition(*at) for at in ownership.owned])
+    client.refusals = [KafkaError._DESTROY]
+    ownership.on_assign(client, [TopicPartition(*A)])
+    assert ownership.owned == set()
+    assert client.begins == {}
+    assert client.refusals == [KafkaError._DESTROY]
