@@ -27,7 +27,7 @@ from training.report import wide_console
 
 # Coarse enough to tell things apart, fine enough to see cracks: strides 8 and 16. Whole pictures show sharpness and
 # noise best at stride 4.
-_LAYERS = {"patch": (4, 6), "image": (2, 4, 6)}
+_LAYERS = {"patch": (2, 4, 6), "image": (2, 4, 6)}
 _HIDDEN = 48
 
 
