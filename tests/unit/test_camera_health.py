@@ -71,6 +71,18 @@ def test_what_is_harmless_is_not_told(case: Case, good: list[Picture]) -> None:
     assert told(watch(staged(good, case, FPS, 12, 34, 1))) == {}
 
 
+def test_a_lorry_that_fills_the_picture_for_seconds_is_no_noise_by_which_the_quiet_after_it_is_frozen() -> None:
+    plate = cv2.GaussianBlur(road(0.2)[0], (0, 0), 1).astype(np.int16)
+    coarse = np.random.default_rng(4).integers(0, 255, (9, 30, 3), np.uint8)
+    lorry = cv2.resize(coarse, (1200, 360), interpolation=cv2.INTER_CUBIC)
+    grain = np.random.default_rng(5).normal(0, 3, (40, *plate.shape)).round().astype(np.int16)
+    pictures = [np.clip(plate + grain[index % 40], 0, 255).astype(np.uint8) for index in range(34 * FPS)]
+    for index in range(18, 33):
+        at = (index - 18) * 40
+        pictures[index][20:340, 60:580] = lorry[20:340, at : at + 520]
+    assert told(watch(pictures)) == {}
+
+
 def test_a_hand_held_camera_is_told_without_any_reference() -> None:
     (case,) = (case for case in CASES if case.name == "moved, hand-held")
     meter = HealthMeter()

@@ -27,8 +27,10 @@ _NEARLY_NS = 15 * NS
 _TIMES, _LONGEST_NS = 3, 40 * NS
 # A still picture counts as free of noise for this long; after that it may be frozen, and says nothing of the camera.
 _LEARN_NS = 2 * NS
-# Measures after which the noise is known, and the weight of a new one.
-_KNOWN, _WEIGHT = 15, 0.05
+# Measures after which the noise is known. Of the first ones the least counts, then it follows the calm moments: ten
+# measures above it raise it as much as one below lowers it. A lorry that fills the picture for seconds is no noise.
+_KNOWN = 15
+_RISE, _FALL, _LEAST = 1.005, 0.95, 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +57,7 @@ class Stillness:
     """The camera's noise, and how long its picture has been the same.
 
     Attributes:
-        noise: usual change from one measured picture to the next, grey levels of the median block.
+        noise: change from one measured picture to the next in calm moments, grey levels of the median block.
         known: measures that the noise comes from.
         longest: ns of the longest still stretch that ended by itself.
     """
@@ -91,7 +93,10 @@ class Stillness:
             return
         change = float(np.median(changes(before, sample)))
         self.known += 1
-        self.noise += max(_WEIGHT, 1 / self.known) * (change - self.noise)
+        if self.known <= _KNOWN:
+            self.noise = change if self.known == 1 else min(self.noise, change)
+        else:
+            self.noise = max(_LEAST, self.noise * (_RISE if change > self.noise else _FALL))
 
     def pause(self) -> None:
         """After a gap: what was before it is not compared with what comes."""
