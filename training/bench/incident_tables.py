@@ -24,9 +24,11 @@ class Judged:
     evaluation: Evaluation
 
 
-def report(judged: Sequence[Judged], places: dict[str, str], split: str, model: str, imgsz: int) -> str:
-    """Markdown tables."""
-    models = f"{version_of(find_weights(model))} against {version_of(find_weights(BASELINE_MODEL))}"
+def report(judged: Sequence[Judged], places: dict[str, str], split: str, model: str, imgsz: int, backend: str) -> str:
+    """Markdown tables; `backend` runs Wayside's `model`."""
+    models = (
+        f"{version_of(find_weights(model))} by {backend} against {version_of(find_weights(BASELINE_MODEL))} by torch"
+    )
     lines = [f"Split {split}, {models}, {imgsz} px, {FPS} frames/s, {describe()}.", ""]
     lines += [
         "| what | size | place | contestant | staged | found | rate (95 %) | median s | p95 s | start within 2 s |"

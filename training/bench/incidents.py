@@ -219,7 +219,7 @@ def main() -> int:
     contest = Contest(arguments.model, arguments.imgsz, arguments.backend)
     requests = requests_of(arguments.split, arguments.limit, arguments.kinds)
     judged, places, seen = run(contest, requests, arguments.processes)
-    text = report(judged, places, arguments.split, arguments.model, arguments.imgsz)
+    text = report(judged, places, arguments.split, arguments.model, arguments.imgsz, arguments.backend)
     print(text)
     if arguments.details:
         print(details(judged[0], seen))
@@ -228,7 +228,6 @@ def main() -> int:
         and arguments.limit is None
         and arguments.model == load_settings().model
         and not arguments.kinds
-        and arguments.backend == "torch"
     ):
         write_docs(text)
     return 0

@@ -25,9 +25,8 @@ from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console
 
-# Coarse enough to tell things apart, fine enough to see cracks: strides 8 and 16. Whole pictures show sharpness and
-# noise best at stride 4.
-_LAYERS = {"patch": (2, 4, 6), "image": (2, 4, 6)}
+# Strides 4, 8 and 16: coarse enough to tell things apart, fine enough to see thin cracks, sharpness and noise.
+_LAYERS = (2, 4, 6)
 _HIDDEN = 48
 
 
@@ -85,9 +84,7 @@ def train_head(request: Request, plan: Plan) -> Path:
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
     weights = find_weights(request.start, load_settings().models)
-    head = FeatureHead(
-        Backbone(weights, _LAYERS[data.kind], data.kind, imgsz, request.threads), len(data.classes), _HIDDEN
-    )
+    head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), len(data.classes), _HIDDEN)
     candidates: list[Candidate] = [head]
     left_out = []
     for name, file in chosen:
