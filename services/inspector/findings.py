@@ -9,7 +9,7 @@ from itertools import pairwise
 from services.inspector.limits import Limits
 from services.inspector.look import Look
 from services.inspector.place import Place
-from services.inspector.resting import rests
+from services.inspector.resting import creeps, rests
 from shared.catalogue import ANIMALS, CATALOGUE, PERSONS
 from shared.clock import in_words
 from shared.inspection import Doubt, Reason
@@ -61,7 +61,6 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
     found = rests(looks, zone, PERSONS | _ANIMALS)
     whole = looks[-1].captured_at - looks[0].captured_at if looks else 0
     lasting = [rest for rest in found if rest.span_ns >= min(limits.rest_ns, whole)]
-    slow = [rest for rest in found if rest.span_ns >= limits.slow_ns]
     if lasting:
         # The surest of those that stayed: it decides whether it is one at all.
         rest = max(lasting, key=lambda item: item.score)
@@ -71,16 +70,16 @@ def of_objects(looks: Sequence[Look], zone: str, end: int, limits: Limits) -> It
         else:
             yield _reason("doubtful", "cannot-tell", f"perhaps: {where}", rest.item, rest.score), rest.look
         return
-    if slow:
-        rest = slow[0]
-        text = f"{rest.item.label}, at one place for {in_words(rest.span_ns)}: it may rest, or be far and slow"
-        yield _reason("may-pass", "cannot-tell", text, rest.item, rest.score), rest.look
+    slow = next((rest for rest in found if rest.span_ns >= limits.slow_ns and not creeps(looks, rest)), None)
+    if slow is not None:
+        text = f"{slow.item.label}, at one place for {in_words(slow.span_ns)}: it may rest, or be far and slow"
+        yield _reason("may-pass", "cannot-tell", text, slow.item, slow.score), slow.look
         return
-    halted = [rest for rest in found if rest.span_ns >= limits.halt_ns and end - rest.until <= limits.halt_ns // 2]
-    if halted:
-        rest = halted[0]
-        text = f"{rest.item.label}, at one place for the last {in_words(rest.span_ns)}: it may have stopped"
-        yield _reason("may-pass", "cannot-tell", text, rest.item, rest.score), rest.look
+    last = [rest for rest in found if rest.span_ns >= limits.halt_ns and end - rest.until <= limits.halt_ns // 2]
+    halted = next((rest for rest in last if not creeps(looks, rest)), None)
+    if halted is not None:
+        text = f"{halted.item.label}, at one place for the last {in_words(halted.span_ns)}: it may have stopped"
+        yield _reason("may-pass", "cannot-tell", text, halted.item, halted.score), halted.look
 
 
 def of_surface(

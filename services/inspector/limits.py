@@ -22,8 +22,8 @@ class Limits:
         rest_ns: at one place for as long, or on all frames of a slow camera, an object rests: nearly all of a window. A
             vehicle at the far end of a lane, a few pixels a second fast, needs less than this for a quarter of its
             size, and of a row of them one is there for four fifths of the time.
-        slow_ns: at one place for as long, it may rest, or be such a vehicle: the next window will tell.
-        halt_ns: at one place for as long at the very end, it may be about to rest.
+        slow_ns: at one place for as long, and not seen to creep on, it may rest: the next window will tell.
+        halt_ns: at one place for as long at the very end, likewise, it may be about to rest.
         sure: mean score of an object at rest from which on it is one; below, nobody can tell.
         presence_ns: seen for as long, a person or an animal is there; seen for less, there may be one.
         bad_view: probability of a label of the visibility head that counts.

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.inspector.look import Look
 from shared.catalogue import is_scenery
+from shared.clock import NS
 from shared.messages import Box, TrackedObject
 
 # As in the analyzer's memory of motion: boxes of a standing object jitter by 2 to 5 % of its size.
@@ -15,6 +17,10 @@ _RADIUS, _GROWTH = 0.25, 1.25
 _SEEN = 0.4
 # Two vehicles at the same place are chance; three in so short a time are one that stands.
 _LEAST = 3
+# A vehicle far away moves by less than its radius in this time, but it moves: in each half of it by this share of its
+# size at least, both in one direction, and by twice as much in all.
+_CREEPS, _CREPT_NS = 0.1, 2 * NS
+_CREPT_LEAST = 4
 # Places that are compared at a time: bounds the memory of a crowded lane to a few MB.
 _CHUNK = 256
 
@@ -74,6 +80,38 @@ def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[R
             span = int(times[here[-1]] - times[here[0]])
             resting.append(Rest(seen[here[-1]][1], int(last), span, int(times[here[-1]]), float(scores[here].mean())))
     return sorted(resting, key=lambda rest: (-rest.span_ns, -rest.score))
+
+
+def creeps(looks: Sequence[Look], rest: Rest) -> bool:
+    """Whether what stayed near one place was moving on all the while, up to the last frame on which it was there.
+
+    By its track: one that was lost or changed its id meanwhile is not known to move.
+    """
+    since = rest.until - _CREPT_NS
+    rows = [
+        (look.captured_at, (item.box[0] + item.box[2]) / 2 * look.aspect, item.box[3])
+        for look in looks
+        if since <= look.captured_at <= rest.until
+        for item in look.objects
+        if item.track_id == rest.item.track_id
+    ]
+    box = rest.item.box
+    size = np.sqrt((box[2] - box[0]) * looks[rest.look].aspect * (box[3] - box[1]))
+    times = np.array([(row[0] - since) / _CREPT_NS for row in rows])
+    places = np.array([row[1:] for row in rows])
+    halves = times < 0.5, times >= 0.5
+    if min(half.sum() for half in halves) < _CREPT_LEAST:
+        return False
+    first, second = (0.5 * _slope(times[half], places[half]) for half in halves)
+    steady = min(np.hypot(*first), np.hypot(*second)) >= _CREEPS * size and bool(first @ second > 0)
+    return steady and bool(np.hypot(*_slope(times, places)) >= 2 * _CREEPS * size)
+
+
+def _slope(times: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2,) of the lines through (N, 2) places by least squares."""
+    away = times - times.mean()
+    slope: NDArray[np.float64] = away @ places / (away @ away)
+    return slope
 
 
 def _area(box: Box) -> float:

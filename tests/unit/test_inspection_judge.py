@@ -2,10 +2,13 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from services.inspector.desk import Desk
+from services.inspector.look import look_of
 from services.inspector.opens import OpenIncidents
+from services.inspector.resting import creeps, rests
 from shared.clock import NS, to_ns
 from shared.inspection import Inspection
 from shared.messages import Box, Incident, Tracks
@@ -15,6 +18,7 @@ from tests.inspecting import (
     CAMERAS,
     FPS,
     HEALTHY,
+    LANE,
     ON_LANE,
     START,
     Trouble,
@@ -198,6 +202,45 @@ def test_a_car_that_pauses_and_drives_on_is_waited_for(seconds: float) -> None:
     answer = inspect(streams)
     assert (answer.verdict, answer.judged_at) == ("clear", START + 10 * NS)
     assert answer.summary.endswith("for 5 s")
+
+
+def creeping(tracks: Tracks, until_s: float = 60.0, jitter: float = 0.0) -> Tracks:
+    """A car that moves by 0.2 of its size (0.077 of the picture's height) a second, until it stops."""
+    now_s = min((tracks.frame.captured_at - START) / NS, until_s)
+    random = np.random.default_rng(tracks.frame.captured_at % 2**32)
+    x1, y1, x2, y2 = np.array((0.40, 0.62, 0.4433, 0.6970)) + np.tile(random.normal(0, jitter, 2), 2)
+    return tracks.model_copy(update={"objects": [thing("car", (x1 + 0.0087 * now_s, y1, x2 + 0.0087 * now_s, y2))]})
+
+
+def test_a_car_so_far_away_that_it_only_creeps_does_not_hold_the_answer_up() -> None:
+    stream = [creeping(tracks, jitter=0.0015) for tracks in frames("km41", end_s=30)]
+    answer = inspect([stream, frames("km42", end_s=30)])
+    assert (answer.verdict, answer.judged_at) == ("clear", START + 5 * NS), answer.summary
+
+
+@pytest.mark.parametrize("until_s", [1.0, 2.0, 3.0, 3.9])
+def test_a_car_that_crept_and_has_stopped_does(until_s: float) -> None:
+    short = [creeping(tracks, until_s) for tracks in frames("km41", end_s=5)]
+    answer = inspect([short, frames("km42", end_s=5)])
+    assert answer.verdict == ("not-clear" if until_s <= 2 else "cannot-tell")
+    stream = [creeping(tracks, until_s) for tracks in frames("km41", end_s=30)]
+    assert inspect([stream, frames("km42", end_s=30)]).verdict == "not-clear"
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.01, 0.03, 0.05])
+def test_boxes_that_jitter_at_rest_do_not_creep(jitter: float) -> None:
+    """Standard deviation of the box's place, in sizes."""
+    size = 0.077
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        looks = []
+        for tracks in frames("km41", end_s=3):
+            dx, dy = random.normal(0, jitter * size, 2)
+            box = (0.40 + dx / 1.78, 0.62 + dy, 0.4433 + dx / 1.78, 0.697 + dy)
+            looks.append(look_of(tracks.model_copy(update={"objects": [thing("car", box)]})))
+        found = rests(looks, LANE, frozenset())
+        assert found[0].span_ns >= 2 * NS
+        assert not any(creeps(looks, rest) for rest in found)
 
 
 def test_what_is_nearly_unfamiliar_is_watched_until_it_is_not() -> None:
