@@ -25,10 +25,10 @@ class Judged:
 
 
 def report(judged: Sequence[Judged], places: dict[str, str], split: str, model: str, imgsz: int, backend: str) -> str:
-    """Markdown tables; `backend` runs Wayside's `model`."""
-    models = (
-        f"{version_of(find_weights(model))} by {backend} against {version_of(find_weights(BASELINE_MODEL))} by torch"
-    )
+    """Markdown tables of Wayside and, where it took part, the baseline; `backend` runs Wayside's `model`."""
+    models = f"{version_of(find_weights(model))} by {backend}"
+    if len(judged) > 1:
+        models += f" against {version_of(find_weights(BASELINE_MODEL))} by torch"
     lines = [f"Split {split}, {models}, {imgsz} px, {FPS} frames/s, {describe()}.", ""]
     lines += [
         "| what | size | place | contestant | staged | found | rate (95 %) | median s | p95 s | start within 2 s |"
@@ -51,7 +51,7 @@ def report(judged: Sequence[Judged], places: dict[str, str], split: str, model: 
         "| type | contestant | found / staged | false alarms | duplicates | F1 |",
         "| --- | --- | --- | --: | --: | --: |",
     ]
-    for name in sorted({*judged[0].evaluation.by_incident, *judged[1].evaluation.by_incident}):
+    for name in sorted({name for one in judged for name in one.evaluation.by_incident}):
         for one in judged:
             f = one.evaluation.by_incident.get(name)
             if f is not None:

@@ -107,12 +107,14 @@ class Contest:
     Attributes:
         technology: of Wayside's model; the baseline's always runs in torch.
         threads: of the CPU per process; None for all cores.
+        alone: without the baseline, which takes more than half of the time.
     """
 
     model: str
     imgsz: int
     technology: str = "torch"
     threads: int | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,14 @@ class Outcome:
     """One scene, judged.
 
     Attributes:
-        ours, theirs: alerts and truth.
+        ours, theirs: alerts and truth; Wayside alone has no others.
         seen: how the detector saw each staged thing, by its handle.
     """
 
     scene: str
     place: str
     ours: Alerts
-    theirs: Alerts
+    theirs: Alerts | None
     seen: dict[str, str]
 
 
@@ -140,18 +142,18 @@ class Bench:
             for technology, model in ((contest.technology, contest.model), ("torch", BASELINE_MODEL))
         )
         self._labels, self._imgsz = plain.labels, contest.imgsz
-        self._looks = [Look(self.backend, True), Look(plain, False)]
+        self._looks = [Look(self.backend, True), Look(plain, False)][: 1 if contest.alone else 2]
 
     def judge(self, request: Request) -> Outcome:
         """Render, detect and judge one scene."""
-        by_wayside, by_baseline = see_scene(self._looks, self._imgsz, request)
+        by_wayside, *others = see_scene(self._looks, self._imgsz, request)
         scene = composed(request)
         truth = truth_of(scene)
         seen = {handle(index, item): how_seen(scene, index, by_wayside) for index, item in enumerate(scene.truth)}
         # The baseline knows no congestion; that truth is Wayside's alone.
         ours = fold(wayside_alerts(scene, by_wayside)), truth
-        theirs = fold(baseline_alerts(scene, by_baseline, self._labels)), truth
-        return Outcome(scene.id, scene.place.name, ours, theirs, seen)
+        theirs = [(fold(baseline_alerts(scene, boxes, self._labels)), truth) for boxes in others]
+        return Outcome(scene.id, scene.place.name, ours, theirs[0] if theirs else None, seen)
 
 
 def run(
@@ -174,8 +176,11 @@ def run(
                 console.print(f"{len(outcomes)} of {len(requests)} scenes", highlight=False)
     places = {outcome.scene: outcome.place for outcome in outcomes}
     seen = {(outcome.scene, thing): how for outcome in outcomes for thing, how in outcome.seen.items()}
-    ours, theirs = [outcome.ours for outcome in outcomes], [outcome.theirs for outcome in outcomes]
-    return [Judged("Wayside", evaluate_all(ours)), Judged("baseline", evaluate_all(theirs))], places, seen
+    judged = [Judged("Wayside", evaluate_all([outcome.ours for outcome in outcomes]))]
+    if not contest.alone:
+        theirs = [outcome.theirs for outcome in outcomes if outcome.theirs is not None]
+        judged.append(Judged("baseline", evaluate_all(theirs)))
+    return judged, places, seen
 
 
 def _outcomes(contest: Contest, requests: Sequence[Request], processes: int) -> Iterator[Outcome]:
@@ -214,9 +219,10 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
     parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs Wayside's model")
     parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
+    parser.add_argument("--alone", action="store_true", help="without the baseline: docs are not written")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
-    contest = Contest(arguments.model, arguments.imgsz, arguments.backend)
+    contest = Contest(arguments.model, arguments.imgsz, arguments.backend, alone=arguments.alone)
     requests = requests_of(arguments.split, arguments.limit, arguments.kinds)
     judged, places, seen = run(contest, requests, arguments.processes)
     text = report(judged, places, arguments.split, arguments.model, arguments.imgsz, arguments.backend)
@@ -228,6 +234,7 @@ def main() -> int:
         and arguments.limit is None
         and arguments.model == load_settings().model
         and not arguments.kinds
+        and not arguments.alone
     ):
         write_docs(text)
     return 0
