@@ -31,7 +31,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _CODE = (_ROOT / "training" / "scenes", _ROOT / "training" / "faults", _ROOT / "services" / "detector")
 PASS = 3
 """Frames in one forward pass."""
-_COMPOSING = threading.Lock()
+_ALONE = threading.Lock()
 
 
 def code_digest(*more: Path) -> str:
@@ -75,7 +75,8 @@ def see_scene(looks: Sequence[Look], imgsz: int, request: Request) -> list[list[
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    code = _code()
+    with _ALONE:  # CPython 3.11 may fail to parse in two threads at once
+        code = _code()
     files = [
         folder / f"{key_of(code, *seen_by(look.backend), look.closer, imgsz, FPS, request)}.json.gz" for look in looks
     ]
@@ -89,7 +90,7 @@ def see_scene(looks: Sequence[Look], imgsz: int, request: Request) -> list[list[
 
 def composed(request: Request) -> Scene:
     """The scene; cut-outs and clips are built once, not by each thread."""
-    with _COMPOSING:
+    with _ALONE:
         return compose(*request)
 
 
