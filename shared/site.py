@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -100,6 +101,9 @@ class Camera(_Strict):
         min_length=1, description="file, folder of images, glob, rtsp(s):// or http(s):// URL, device number"
     )
     fps: float = Field(10.0, gt=0, le=60, description="analysed frames per second")
+    idle_fps: float | None = Field(
+        None, ge=2, le=60, description="frames per second while nothing moves in the picture; none: always `fps`"
+    )
     loop: bool = Field(True, description="a file starts again at its end when served live")
     jpeg_quality: int = Field(85, ge=30, le=100)
     max_width: int = Field(1920, ge=160, le=7680, description="wider pictures are scaled down before encoding, pixels")
@@ -108,6 +112,16 @@ class Camera(_Strict):
     )
     zones: list[Zone] = []
     ground: Ground | None = None
+
+    @field_validator("idle_fps")
+    @classmethod
+    def _less_when_idle(cls, value: float | None, info: ValidationInfo) -> float | None:
+        fps = info.data.get("fps")
+        # The memory of the road and the picture's condition are asked on every n-th frame, n by `fps`: with less than
+        # a fifth an inspection would wait for them in vain.
+        if value is not None and fps is not None and not fps / 5 <= value <= fps:
+            raise ValueError(f"must be between a fifth of fps and fps: {fps / 5:g} to {fps:g}")
+        return value
 
     @field_validator("source", mode="before")
     @classmethod

@@ -9,9 +9,10 @@ from concurrent.futures import Executor
 from functools import partial
 
 from services.producer.encode import Encoded, encode_frame
-from services.producer.pacing import Backoff, CaptureClock, RateLimiter
+from services.producer.pacing import Backoff, CaptureClock
 from services.producer.reader import SERVICE, shots
 from services.producer.sources import Source, resolve
+from services.producer.stillness import FrameChooser
 from services.producer.video import open_video
 from services.producer.vitals import Vitals
 from shared.camera_status import CLOCK_RESET_NS
@@ -103,7 +104,7 @@ class LiveCamera:
         Raises:
             InputError: it ended or broke off.
         """
-        limiter = RateLimiter(self._camera.fps)
+        chooser = FrameChooser(self._camera)
         with open_video(source, live=True) as video:
             self._stamps.connected()
             self._vitals.connected()
@@ -120,7 +121,7 @@ class LiveCamera:
                 if video.clocked:
                     self._vitals.stream_time(pts_ns, paced=source.paced)
                 captured_at = self._stamps.stamp(pts_ns, max(arrived, self._now()))
-                if limiter.admits(captured_at):
+                if chooser.admits(captured_at, frame):
                     self._encode_and_send(captured_at, partial(encode_frame, frame, self._camera))
         raise InputError(f"{source.shown}: the stream ended")
 

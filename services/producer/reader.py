@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from services.producer.encode import Encoded, encode_frame
-from services.producer.pacing import ClipClock, RateLimiter
+from services.producer.pacing import ClipClock
 from services.producer.pictures import load_picture
 from services.producer.sources import Kind, Source, resolve
+from services.producer.stillness import FrameChooser
 from services.producer.video import open_video
 from shared.clock import NS
 from shared.exceptions import InputError, PoisonMessageError
@@ -125,14 +126,14 @@ def shots(source: Source, camera: Camera, *, live: bool = False) -> Iterator[Sho
 
 
 def _video_shots(source: Source, camera: Camera, live: bool) -> Iterator[Shot]:
-    limiter = RateLimiter(camera.fps)
+    chooser = FrameChooser(camera)
     given = False
     with open_video(source, live=live) as video:
         clock = ClipClock(video.period_ns)
         try:
             for pts_ns, frame in video.frames():
                 elapsed_ns = clock.elapsed(pts_ns)
-                if limiter.admits(elapsed_ns):
+                if chooser.admits(elapsed_ns, frame):
                     given = True
                     yield Shot(
                         elapsed_ns, partial(_counted, camera, source.shown, partial(encode_frame, frame, camera))

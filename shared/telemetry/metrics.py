@@ -15,6 +15,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 FRAMES_IN = Counter("wayside_frames_in_total", "Frames taken in", ["service", "camera"])
 FRAMES_OUT = Counter("wayside_frames_out_total", "Frames handed on or fully processed", ["service", "camera"])
 FRAMES_SHED = Counter("wayside_frames_shed_total", "Frames dropped under overload", ["service", "camera", "reason"])
+FRAMES_IDLE = Counter("wayside_frames_idle_total", "Frames not sent because nothing moved (`idle_fps`)", ["camera"])
 FRAMES_IGNORED = Counter(
     "wayside_frames_ignored_total",
     "Late or duplicate results, seen and skipped",

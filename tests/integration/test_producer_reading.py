@@ -217,3 +217,22 @@ def test_the_handheld_clip_is_portrait(shared_dir: Path) -> None:
     first = next(read_once(camera(shared_dir / "clips" / "takeoff-handheld.mp4")))
 
     assert (first.width, first.height) == (720, 1280)
+
+
+def test_while_nothing_moves_a_clip_is_read_at_the_idle_rate(tmp_path: Path) -> None:
+    path = tmp_path / "night.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for index in [*range(30), *[29] * 60]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(index, 320, 180), format="rgb24")))
+        container.mux(stream.encode(None))
+    idle = metrics.FRAMES_IDLE.labels("cam")
+    before = idle._value.get()
+    whole, needed = frames(path, fps=10), frames(path, fps=10, idle_fps=2)
+    times = [(item.captured_at - START) * 10 // 1_000_000_000 for item in needed]
+    assert times == [*range(60), 64, 69, 74, 79, 84, 89]  # while it moves and 3 s after it all, then two a second
+    assert [item.seq for item in needed] == list(range(len(needed)))
+    jpegs = {item.captured_at: item.jpeg for item in whole}
+    assert all(jpegs[item.captured_at] == item.jpeg for item in needed)
+    assert idle._value.get() - before == len(whole) - len(needed)

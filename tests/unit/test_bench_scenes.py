@@ -9,7 +9,7 @@ import pytest
 
 from shared.messages import Alert
 from training.bench.baseline import judge, track
-from training.bench.incidents import truth_of
+from training.bench.incident_alerts import truth_of
 from training.bench.places import placed
 from training.evaluate import evaluate, fold
 from training.scenes.render import frames

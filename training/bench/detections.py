@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
+
+from av.video.frame import VideoFrame
 
 from services.detector.backends.base import Backend
 from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
 from services.detector.stage import DetectorStage
+from services.producer.stillness import MotionGate, luma_of
 from shared.clock import NS
 from shared.frames import Frame
 from shared.jpeg import encode_jpeg
@@ -68,21 +72,21 @@ def detect_all(
         return dict(pool.map(one, requests))
 
 
-def see_scene(looks: Sequence[Look], imgsz: int, request: Request) -> list[list[Detections]]:
-    """Boxes of one scene as each of `looks` sees it.
+def see_scene(
+    looks: Sequence[Look], imgsz: int, request: Request, idle_fps: float | None = None
+) -> list[list[Detections]]:
+    """Boxes of one scene as each of `looks` sees it, with the camera's `idle_fps` only of the frames that it sends.
 
     Kept per model: with another one for Wayside, the baseline's boxes need not be found again.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     with _ALONE:  # CPython 3.11 may fail to parse in two threads at once
-        code = _code()
-    files = [
-        folder / f"{key_of(code, *seen_by(look.backend), look.closer, imgsz, FPS, request)}.json.gz" for look in looks
-    ]
+        parts = [_code(), imgsz, FPS, request, *([idle_fps, _idle_code()] if idle_fps is not None else [])]
+    files = [folder / f"{key_of(*parts, *seen_by(look.backend), look.closer)}.json.gz" for look in looks]
     wanting = [index for index, file in enumerate(files) if not file.is_file()]
     if wanting:
-        found = _detect([looks[index] for index in wanting], composed(request), imgsz)
+        found = _detect([looks[index] for index in wanting], composed(request), imgsz, idle_fps)
         for index, rows in zip(wanting, found, strict=True):
             _write(files[index], rows)
     return [_read(file) for file in files]
@@ -95,6 +99,11 @@ def composed(request: Request) -> Scene:
 
 
 _code = cache(code_digest)
+
+
+@cache
+def _idle_code() -> str:
+    return code_digest(_ROOT / "services" / "producer" / "stillness.py")
 
 
 def seen_by(backend: Backend) -> tuple[str, str, str]:
@@ -118,14 +127,18 @@ def _read(file: Path) -> list[Detections]:
     return [Detections.model_validate(row) for row in json.loads(gzip.decompress(file.read_bytes()))]
 
 
-def scene_frames(scene: Scene) -> Iterator[Frame]:
-    """A scene as frame messages, through the JPEG that a producer would send."""
+def scene_frames(scene: Scene, idle_fps: float | None = None) -> Iterator[Frame]:
+    """A scene as frame messages, through the JPEG that a producer would send; with `idle_fps` those that it would."""
+    gate = MotionGate(FPS, idle_fps) if idle_fps is not None else None
+    sent = count()
     for index, picture in enumerate(frames(scene)):
-        jpeg = encode_jpeg(picture, quality=scene.conditions.quality)
-        yield Frame(scene.id, index, index * NS // FPS, picture.shape[1], picture.shape[0], jpeg)
+        at = index * NS // FPS
+        if gate is None or gate.admits(at, luma_of(VideoFrame.from_ndarray(picture, format="rgb24"))):
+            jpeg = encode_jpeg(picture, quality=scene.conditions.quality)
+            yield Frame(scene.id, next(sent), at, picture.shape[1], picture.shape[0], jpeg)
 
 
-def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detections]]:
+def _detect(looks: Sequence[Look], scene: Scene, imgsz: int, idle_fps: float | None) -> list[list[Detections]]:
     cameras = scene.place.site(scene.id, FPS).cameras
     stages = [
         DetectorStage(look.backend, imgsz=imgsz, cameras=cameras, memory_every_s=MEMORY_EVERY_S if look.closer else 0.0)
@@ -134,7 +147,7 @@ def _detect(looks: Sequence[Look], scene: Scene, imgsz: int) -> list[list[Detect
     memories = [Memories() for _ in looks]
     found: list[list[Detections]] = [[] for _ in looks]
     watch = HealthWatch(cameras)
-    for group in _groups(scene_frames(scene)):
+    for group in _groups(scene_frames(scene, idle_fps)):
         decoded = [stages[0].decode(frame) for frame in group]
         refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
         health = [watch.see(item) for item in decoded]

@@ -8,30 +8,25 @@ Tuning uses dev only. Frames are rendered, encoded and detected once and their b
 import argparse
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.alerts.lifecycle import AlertBook
-from services.analyzer.stage import CameraAnalyzer
 from services.detector.backends.load import EXPORTED, Wanted, load
 from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
-from shared.clock import NS, to_rfc3339
 from shared.exceptions import WaysideError
-from shared.messages import Alert, Detections
 from shared.settings import load_settings
-from training.bench import baseline
 from training.bench.detections import PASS, Look, Request, composed, see_scene
+from training.bench.incident_alerts import baseline_alerts, truth_of, wayside_alerts
 from training.bench.incident_tables import BASELINE_MODEL, Judged, details, report, write_docs
-from training.bench.places import handle, how_seen, placed
+from training.bench.places import handle, how_seen
 from training.evaluate import FoundAlert, evaluate_all, fold
-from training.scenes.scene import FPS, INCIDENTS, KINDS, NEGATIVES, Scene
-from training.truth import TrueIncident, Truth
+from training.scenes.scene import FPS, INCIDENTS, KINDS, NEGATIVES
+from training.truth import Truth
 
 Alerts = tuple[Sequence[FoundAlert], Truth]
 """Of one scene, with its truth."""
@@ -47,59 +42,6 @@ def requests_of(split: str, limit: int | None, kinds: Sequence[str] = ()) -> lis
     return [(split, kind, seed) for kind in chosen for seed in range(min(counts[kind], limit or counts[kind]))]
 
 
-def truth_of(scene: Scene) -> Truth:
-    """The truth file's content of one scene."""
-    incidents = [
-        TrueIncident.model_validate(
-            {
-                "camera": scene.id, "incident": item.incident, "start_s": item.start_s, "end_s": item.end_s,
-                "zone": handle(index, item), "size_px": item.pixels, "row": item.row, "place": scene.place.name,
-                "hidden_s": item.hidden_s, "hidden_share": item.hidden_share,
-            }
-        )
-        for index, item in enumerate(scene.truth)
-    ]  # fmt: skip
-    return Truth(incidents=incidents, duration_s={scene.id: scene.seconds})
-
-
-def wayside_alerts(scene: Scene, detections: Iterable[Detections]) -> list[Alert]:
-    """Every state of every alert that Wayside raises."""
-    site = scene.place.site(scene.id, FPS)
-    analyzer, book = CameraAnalyzer(site, site.cameras[0]), AlertBook()
-    states = []
-    for item in detections:
-        for incident in analyzer.step(item).incidents:
-            event = book.apply(incident, [])
-            if event is not None:
-                states.append(event.alert)
-    return placed(scene, states)
-
-
-def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequence[str]) -> list[Alert]:
-    """The baseline's alerts in Wayside's form."""
-    index = {label: number for number, label in enumerate(labels)}
-    height, width = scene.place.plate.shape[:2]
-    size = np.array([width, height, width, height])
-    frames = [
-        np.array([(*(np.array(o.box) * size), o.score, index[o.label]) for o in item.objects], np.float32).reshape(
-            -1, 6
-        )
-        for item in detections
-    ]
-    site = scene.place.site(scene.id, FPS)
-    states = [
-        Alert(
-            alert_id=f"b{number}", incident=item.incident, camera=scene.id, zone="lane", severity="critical",
-            status="closed", started_at=to_rfc3339(round(item.started_s * NS)),
-            detected_at=to_rfc3339(round(item.detected_s * NS)), ended_at=to_rfc3339(round(item.ended_s * NS)),
-            track_ids=[item.track], label="", score=1.0, box=item.box, evidence=[], model="baseline",
-            site="bench",
-        )
-        for number, item in enumerate(baseline.judge(frames, labels, site.cameras[0], (height, width), FPS))
-    ]  # fmt: skip
-    return placed(scene, states)
-
-
 @dataclass(frozen=True, slots=True)
 class Contest:
     """Who is compared: Wayside's model, what runs it, and the size of the input. The baseline's model stays.
@@ -108,6 +50,7 @@ class Contest:
         technology: of Wayside's model; the baseline's always runs in torch.
         threads: of the CPU per process; None for all cores.
         alone: without the baseline, which takes more than half of the time.
+        idle_fps: of the cameras; None: every frame is sent.
     """
 
     model: str
@@ -115,6 +58,7 @@ class Contest:
     technology: str = "torch"
     threads: int | None = None
     alone: bool = False
+    idle_fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +68,7 @@ class Outcome:
     Attributes:
         ours, theirs: alerts and truth; Wayside alone has no others.
         seen: how the detector saw each staged thing, by its handle.
+        sent: share of the scene's frames that the camera sent.
     """
 
     scene: str
@@ -131,6 +76,7 @@ class Outcome:
     ours: Alerts
     theirs: Alerts | None
     seen: dict[str, str]
+    sent: float
 
 
 class Bench:
@@ -141,28 +87,24 @@ class Bench:
             load(technology, Wanted(find_weights(model), threads=contest.threads, layers=LAYERS, batch=PASS))
             for technology, model in ((contest.technology, contest.model), ("torch", BASELINE_MODEL))
         )
-        self._labels, self._imgsz = plain.labels, contest.imgsz
+        self._labels, self._contest = plain.labels, contest
         self._looks = [Look(self.backend, True), Look(plain, False)][: 1 if contest.alone else 2]
 
     def judge(self, request: Request) -> Outcome:
         """Render, detect and judge one scene."""
-        by_wayside, *others = see_scene(self._looks, self._imgsz, request)
+        by_wayside, *others = see_scene(self._looks, self._contest.imgsz, request, self._contest.idle_fps)
         scene = composed(request)
         truth = truth_of(scene)
         seen = {handle(index, item): how_seen(scene, index, by_wayside) for index, item in enumerate(scene.truth)}
         # The baseline knows no congestion; that truth is Wayside's alone.
         ours = fold(wayside_alerts(scene, by_wayside)), truth
         theirs = [(fold(baseline_alerts(scene, boxes, self._labels)), truth) for boxes in others]
-        return Outcome(scene.id, scene.place.name, ours, theirs[0] if theirs else None, seen)
+        sent = len(by_wayside) / (scene.seconds * FPS)
+        return Outcome(scene.id, scene.place.name, ours, theirs[0] if theirs else None, seen, sent)
 
 
-def run(
-    contest: Contest, requests: Sequence[Request], processes: int = 1
-) -> tuple[list[Judged], dict[str, str], dict[tuple[str, str], str]]:
-    """Judge all scenes; each scene's place by its id; how the detector saw what was staged.
-
-    With one process its threads share the models; with more each has its own.
-    """
+def run(contest: Contest, requests: Sequence[Request], processes: int = 1) -> list[Outcome]:
+    """Judge all scenes. With one process its threads share the models; with more each has its own."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("scenes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
@@ -174,13 +116,14 @@ def run(
             progress.advance(task)
             if not console.is_terminal and len(outcomes) % 20 == 0:
                 console.print(f"{len(outcomes)} of {len(requests)} scenes", highlight=False)
-    places = {outcome.scene: outcome.place for outcome in outcomes}
-    seen = {(outcome.scene, thing): how for outcome in outcomes for thing, how in outcome.seen.items()}
+    return outcomes
+
+
+def judged_of(outcomes: Sequence[Outcome]) -> list[Judged]:
+    """Wayside over all scenes and, where it took part, the baseline."""
     judged = [Judged("Wayside", evaluate_all([outcome.ours for outcome in outcomes]))]
-    if not contest.alone:
-        theirs = [outcome.theirs for outcome in outcomes if outcome.theirs is not None]
-        judged.append(Judged("baseline", evaluate_all(theirs)))
-    return judged, places, seen
+    theirs = [outcome.theirs for outcome in outcomes if outcome.theirs is not None]
+    return [*judged, Judged("baseline", evaluate_all(theirs))] if theirs else judged
 
 
 def _outcomes(contest: Contest, requests: Sequence[Request], processes: int) -> Iterator[Outcome]:
@@ -220,14 +163,19 @@ def main() -> int:
     parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs Wayside's model")
     parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
     parser.add_argument("--alone", action="store_true", help="without the baseline: docs are not written")
+    parser.add_argument("--idle-fps", type=float, help="of the cameras while nothing moves: docs are not written")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
-    contest = Contest(arguments.model, arguments.imgsz, arguments.backend, alone=arguments.alone)
-    requests = requests_of(arguments.split, arguments.limit, arguments.kinds)
-    judged, places, seen = run(contest, requests, arguments.processes)
+    idle = arguments.idle_fps
+    contest = Contest(arguments.model, arguments.imgsz, arguments.backend, None, arguments.alone, idle)
+    outcomes = run(contest, requests_of(arguments.split, arguments.limit, arguments.kinds), arguments.processes)
+    judged, places = judged_of(outcomes), {outcome.scene: outcome.place for outcome in outcomes}
     text = report(judged, places, arguments.split, arguments.model, arguments.imgsz, arguments.backend)
     print(text)
+    if idle is not None:
+        print(f"{idle:g} frames/s while nothing moves: {sum(one.sent for one in outcomes) / len(outcomes):.0%} sent")
     if arguments.details:
+        seen = {(outcome.scene, thing): how for outcome in outcomes for thing, how in outcome.seen.items()}
         print(details(judged[0], seen))
     if (
         arguments.split == "test"
@@ -235,6 +183,7 @@ def main() -> int:
         and arguments.model == load_settings().model
         and not arguments.kinds
         and not arguments.alone
+        and idle is None
     ):
         write_docs(text)
     return 0

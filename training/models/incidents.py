@@ -5,7 +5,8 @@ from pathlib import Path
 
 from services.detector.backends.torch import TorchBackend
 from training.bench.detections import Look, detect_all
-from training.bench.incidents import requests_of, truth_of, wayside_alerts
+from training.bench.incident_alerts import truth_of, wayside_alerts
+from training.bench.incidents import requests_of
 from training.evaluate import evaluate_all, fold
 from training.intervals import median
 from training.models.promotion import Figure
