@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from services.producer.pacing import RateLimiter
@@ -37,12 +38,13 @@ class FrameChooser:
         self._camera = camera
         self._limiter = RateLimiter(camera.fps)
         self._gate = MotionGate(camera.fps, camera.idle_fps) if camera.idle_fps is not None else None
+        self._to_grey = VideoReformatter()
 
     def admits(self, time_ns: int, frame: VideoFrame) -> bool:
         """Whether the frame at this time of the stream is analysed; what is left out for stillness is counted."""
         if not self._limiter.admits(time_ns):
             return False
-        if self._gate is None or self._gate.admits(time_ns, luma_of(frame)):
+        if self._gate is None or self._gate.admits(time_ns, luma_of(frame, self._to_grey)):
             return True
         metrics.FRAMES_IDLE.labels(self._camera.id).inc()
         return False
@@ -75,12 +77,16 @@ def moves(before: Luma, luma: Luma) -> bool:
     return noise > _MOST_NOISE or bool(changes.max() > max(_LEAST, _TIMES * noise))
 
 
-def luma_of(frame: VideoFrame) -> Luma:
-    """The frame's brightness in blocks; every fourth of their pixels in each direction is enough."""
+def luma_of(frame: VideoFrame, to_grey: VideoReformatter | None = None) -> Luma:
+    """The frame's brightness in blocks; every fourth of their pixels in each direction is enough.
+
+    Args:
+        to_grey: for formats that hold it with other things; who asks of many frames keeps one.
+    """
     if frame.format.name not in _PLANAR:
-        frame = frame.reformat(format="gray")
+        frame = (to_grey or VideoReformatter()).reformat(frame, format="gray", threads=1)
     plane = frame.planes[0]
-    full = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    full = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
     step = max(1, frame.width // (4 * _ACROSS))
     size = _ACROSS, max(1, round(_ACROSS * frame.height / frame.width))
     return np.asarray(cv2.resize(full[::step, ::step].astype(np.float32), size, interpolation=cv2.INTER_AREA))
