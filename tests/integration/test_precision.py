@@ -20,6 +20,8 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture(scope="module")
 def looks(shared_dir: Path) -> list[tuple[Found, Found]]:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("needs a CPU with AVX-512: this one has no bfloat16")
     camera = Camera(id="highway", source=str(shared_dir / "clips" / "highway.mp4"), fps=1)
     frames = list(read_once(camera))[:10]
     both = []
@@ -58,3 +60,10 @@ def test_scores_do_not_shift_as_a_whole(looks: list[tuple[Found, Found]]) -> Non
 def test_float16_on_a_cpu_is_refused_with_one_line() -> None:
     with pytest.raises(ConfigError, match="float16 needs CUDA"):
         pick_precision("float16", torch.device("cpu"))
+
+
+def test_bfloat16_on_a_cpu_without_it_is_refused_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(ConfigError, match="this CPU has no bfloat16; auto or float32"):
+        pick_precision("bfloat16", torch.device("cpu"))
+    assert pick_precision("bfloat16", torch.device("cuda")) == torch.bfloat16

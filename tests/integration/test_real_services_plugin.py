@@ -36,9 +36,10 @@ def test_without(): pass
         (True, "rtsp", "", 1),
         (True, "unrelated", "", 0),
         (True, "unrelated", "def test_fixture(redis_url): pass", 1),
+        (True, "unrelated", '@pytest.mark.shared\ndef test_cpu(): pytest.skip("needs a CPU with AMX")', 0),
         (False, "rtsp", "", 0),
     ],
-    ids=["ci-skip", "ci-other-skip", "ci-skip-by-fixture", "at-home"],
+    ids=["ci-skip", "ci-other-skip", "ci-skip-by-fixture", "ci-processor", "at-home"],
 )
 def test_a_skipped_real_service_fails_ci_only(tmp_path: Path, ci: bool, skipped: str, more: str, status: int):
     (tmp_path / "test_suite.py").write_text(SUITE.format(skipped=skipped, more=more))

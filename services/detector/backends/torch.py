@@ -189,7 +189,7 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """`auto` is the fastest that loses nothing to speak of: float16 on CUDA, bfloat16 on a CPU with AMX.
 
     Raises:
-        ConfigError: float16 on a CPU, or int8.
+        ConfigError: float16 on a CPU, bfloat16 on one that has no instructions for it, or int8.
     """
     if name == "auto":
         quick: bool = torch.cpu._is_amx_tile_supported()
@@ -201,5 +201,7 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         )
     if name == "float16" and device.type == "cpu":
         raise ConfigError("setting precision (WAYSIDE_PRECISION): float16 needs CUDA; auto, float32 or bfloat16 here")
+    if name == "bfloat16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise ConfigError("setting precision (WAYSIDE_PRECISION): this CPU has no bfloat16; auto or float32 here")
     kind: torch.dtype = getattr(torch, name)
     return kind
