@@ -83,11 +83,14 @@ def close_under_sends(bootstrap: str, topic: str) -> None:
         while True:
             producer.send(topic, b"x" * 1000, key=None, timestamp_ms=1)
             taken[number] += 1
+            flows.set()
 
-    for _ in range(20):
-        producer = bus.producer()
+    for turn in range(20):
+        producer, flows = bus.producer(), threading.Event()
         with ThreadPoolExecutor() as pool:
             sends = [pool.submit(_until_closed, send, number) for number in range(4)]
+            if turn % 4:  # each fourth is closed while it may still ask for the topic's partitions
+                assert flows.wait(10), "nothing is taken"
             time.sleep(0.02)
             producer.close()
             assert all(one.result(10) for one in sends)
