@@ -25,11 +25,11 @@ class Judged:
 
 
 def report(judged: Sequence[Judged], places: dict[str, str], split: str, model: str, imgsz: int, backend: str) -> str:
-    """Markdown tables of Wayside and, where it took part, the baseline; `backend` runs Wayside's `model`."""
-    models = f"{version_of(find_weights(model))} by {backend}"
+    """Markdown tables of Wayside and, where it took part, the baseline; `backend` ran the models."""
+    models = version_of(find_weights(model))
     if len(judged) > 1:
-        models += f" against {version_of(find_weights(BASELINE_MODEL))} by torch"
-    lines = [f"Split {split}, {models}, {imgsz} px, {FPS} frames/s, {describe()}.", ""]
+        models += f" against {version_of(find_weights(BASELINE_MODEL))}"
+    lines = [f"Split {split}, {models} by {backend}, {imgsz} px, {FPS} frames/s, {describe()}.", ""]
     lines += [
         "| what | size | place | contestant | staged | found | rate (95 %) | median s | p95 s | start within 2 s |"
     ]

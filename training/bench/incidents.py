@@ -47,7 +47,7 @@ class Contest:
     """Who is compared: Wayside's model, what runs it, and the size of the input. The baseline's model stays.
 
     Attributes:
-        technology: of Wayside's model; the baseline's always runs in torch.
+        technology: what runs both models.
         threads: of the CPU per process; None for all cores.
         alone: without the baseline, which takes more than half of the time.
         idle_fps: of the cameras; None: every frame is sent.
@@ -84,8 +84,8 @@ class Bench:
 
     def __init__(self, contest: Contest) -> None:
         self.backend, plain = (
-            load(technology, Wanted(find_weights(model), threads=contest.threads, layers=LAYERS, batch=PASS))
-            for technology, model in ((contest.technology, contest.model), ("torch", BASELINE_MODEL))
+            load(contest.technology, Wanted(find_weights(model), threads=contest.threads, layers=LAYERS, batch=PASS))
+            for model in (contest.model, BASELINE_MODEL)
         )
         self._labels, self._contest = plain.labels, contest
         self._looks = [Look(self.backend, True), Look(plain, False)][: 1 if contest.alone else 2]
@@ -160,7 +160,7 @@ def main() -> int:
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
-    parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs Wayside's model")
+    parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs both models")
     parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
     parser.add_argument("--alone", action="store_true", help="without the baseline: docs are not written")
     parser.add_argument("--idle-fps", type=float, help="of the cameras while nothing moves: docs are not written")
