@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python " + sys.version.split()[0] + ": Wayside needs 3.11 or newer; make PYTHON=python3.x")'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@echo "installing Wayside into $(VENV) (PyTorch is large; the first time takes a while)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
 	@touch $@
 
 system: ## Install what the tests need beside Python (as root, Debian)
@@ -33,11 +33,13 @@ check: setup ## Lint, format, types, import rules
 	$(BIN)/lint-imports
 
 # One after the other, also with -j: the jars need Maven from `system`, and a lint error shows before the long tests.
+# The tests start some hundred processes; where PYTHONDONTWRITEBYTECODE is set, each would compile our code anew.
 test: ## All set-up, then every check and test
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory kafka
 	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m compileall -q services shared training tests
 	$(BIN)/python -m pytest
 
 unit: setup ## The tests without I/O

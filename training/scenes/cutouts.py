@@ -10,7 +10,6 @@ from functools import cache, lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from ultralytics.utils import ASSETS
 
 from shared.exceptions import InputError
 
@@ -109,6 +108,8 @@ def man_in_black() -> Cutout:
 
 @cache
 def _picture() -> NDArray[np.uint8]:
+    from ultralytics.utils import ASSETS  # here, because it brings PyTorch along, which no cut-out needs
+
     found = cv2.imread(str(ASSETS / "bus.jpg"))
     if found is None:
         raise InputError(f"{ASSETS / 'bus.jpg'}: cannot be read; it comes with the ultralytics package")

@@ -9,7 +9,6 @@ from typing import Any
 from services.detector.backends.agreement import INT8_TOLERANCE, TOLERANCE, Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
 from services.detector.backends.cache import kept_graph, key_of, quantised_file, read_note, write_note
-from services.detector.backends.cuda import CudaBackend
 from services.detector.backends.exported import ExportedBackend, Runner, Weights
 from services.detector.backends.graph import write_graph
 from services.detector.backends.network import load_network
@@ -68,6 +67,8 @@ def load_torch(wanted: Wanted, precision: str | None = None) -> TorchBackend:
     }  # fmt: skip
     if pick_device(wanted.device).type != "cuda":
         return TorchBackend(wanted.weights, **options)
+    from services.detector.backends.cuda import CudaBackend
+
     return CudaBackend(wanted.weights, batch=wanted.batch, layers=wanted.layers, compiled=wanted.compiled, **options)
 
 

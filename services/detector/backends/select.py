@@ -1,16 +1,44 @@
 """From scored boxes of a batch to what is published of each picture: non-maximum suppression."""
 
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import nms
 
 from services.detector.backends.base import Boxes
 
 # Ultralytics's defaults.
 _NMS_IOU = 0.7
 _MAX_BOXES = 300
+
+_Nms = Callable[[Tensor, Tensor, float], Tensor]
+
+
+def _operator() -> _Nms:
+    """torchvision's suppression, of its library alone where that can be found.
+
+    To import the package takes longer than PyTorch itself, since it brings TorchDynamo along: every start of a worker
+    and of `wayside run` would wait for that.
+    """
+    spec = find_spec("torchvision")
+    for library in sorted(Path(spec.origin).parent.glob("_C*")) if spec is not None and spec.origin else []:
+        try:
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+        except OSError:
+            continue
+        if hasattr(torch.ops.torchvision, "nms"):
+            return cast(_Nms, torch.ops.torchvision.nms)
+    from torchvision.ops import nms
+
+    return cast(_Nms, nms)
+
+
+_nms = _operator()
 
 
 def suppress(xyxy: Tensor, scores: Tensor, classes: Tensor, picture: Tensor, pictures: int) -> list[Boxes]:
@@ -35,5 +63,5 @@ def suppress(xyxy: Tensor, scores: Tensor, classes: Tensor, picture: Tensor, pic
 
 def suppress_one(xyxy: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int64]) -> Boxes:
     """See `suppress`, for the boxes of one picture."""
-    kept = nms(torch.from_numpy(xyxy).double(), torch.from_numpy(scores).double(), _NMS_IOU)[:_MAX_BOXES].numpy()
+    kept = _nms(torch.from_numpy(xyxy).double(), torch.from_numpy(scores).double(), _NMS_IOU)[:_MAX_BOXES].numpy()
     return Boxes(xyxy[kept], scores[kept], classes[kept])

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import box_convert
 from ultralytics.nn.modules import Detect
+from ultralytics.utils.ops import xywh2xyxy
 from ultralytics.utils.tal import make_anchors
 
 from services.detector.backends.base import Boxes, Inner, Output
@@ -162,7 +162,7 @@ class TorchBackend:
         scores, classes = raw[:, 4:].max(dim=1)
         image, anchor = (scores > self._min_score).nonzero(as_tuple=True)
         scores, classes = scores[image, anchor], classes[image, anchor]
-        boxes = box_convert(raw[image, :4, anchor].float(), "cxcywh", "xyxy")
+        boxes = xywh2xyxy(raw[image, :4, anchor].float())  # type: ignore[no-untyped-call]
         return suppress(boxes, scores.float(), classes, image, len(raw))
 
 
