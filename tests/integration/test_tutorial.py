@@ -27,6 +27,6 @@ def test_every_block_of_the_tutorial_runs_and_the_head_says_that_it_rains(tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rain: rain@1 is in production" in done.stdout
     answers = re.findall(r"^\d+ (rain@1) (\w+) [\d.]+$", done.stdout, re.MULTILINE)
-    assert len(answers) >= 10, done.stdout
+    assert len(answers) >= 8, done.stdout
     assert {label for _, label in answers} == {"rain"}
     assert (tmp_path / "heads" / "rain.html").is_file()
