@@ -74,7 +74,8 @@ def test_a_killed_detector_loses_no_frame_and_changes_no_alert(
     events = [json.loads(record.value) for record in read_all(bus, topics.ALERTS) if record.value]
     assert Counter(event["id"] for event in events).most_common(1)[0][1] == 1
     undisturbed = read_events(out / "alerts.jsonl")
-    assert Counter(event["type"].rsplit(".", 1)[1] for event in undisturbed) == {"opened": 2 * CAMERAS, "closed": CAMERAS}
+    told = Counter(event["type"].rsplit(".", 1)[1] for event in undisturbed)
+    assert told == {"opened": 2 * CAMERAS, "closed": CAMERAS}
     assert essence(events) == essence(undisturbed)
     bus.close()
 
