@@ -37,7 +37,7 @@ def _run(shared_dir: Path, tmp_path: Path, name: str, comes_s: float) -> list[di
                 picture = frame.to_ndarray(format="rgb24")
                 writer.write(_foggy(picture) if index / 30 >= comes_s else picture)
     site = yaml.safe_load(SITE.read_text())
-    site["cameras"][0]["fps"] = FPS
+    site["cameras"][0] |= {"fps": FPS, "closeups": 0}  # the head looks at the whole picture
     file = tmp_path / f"{name}.yaml"
     file.write_text(yaml.safe_dump(site))
     done = wayside(
