@@ -35,11 +35,12 @@ Alerts = tuple[Sequence[FoundAlert], Truth]
 _SCENES = dict.fromkeys(INCIDENTS, 24) | dict.fromkeys(NEGATIVES, 10) | {"traffic": 20, "clip": 60, "overhead-stop": 14}
 
 
-def requests_of(split: str, limit: int | None, kinds: Sequence[str] = ()) -> list[Request]:
-    """The scenes of a split; dev has half of test's."""
+def requests_of(split: str, limit: int | None, kinds: Sequence[str] = (), first: int = 0) -> list[Request]:
+    """The scenes of a split; dev has half of test's. `first`: number of each kind's first scene."""
     counts = {kind: count if split == "test" else -(-count // 2) for kind, count in _SCENES.items()}
     chosen = [kind for kind in counts if not kinds or kind in kinds]
-    return [(split, kind, seed) for kind in chosen for seed in range(min(counts[kind], limit or counts[kind]))]
+    ends = {kind: min(counts[kind], first + (limit or counts[kind])) for kind in chosen}
+    return [(split, kind, seed) for kind in chosen for seed in range(first, ends[kind])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +160,18 @@ def main() -> int:
     parser.add_argument("--model", default=load_settings().model, help="Wayside's; the baseline's stays")
     parser.add_argument("--imgsz", type=int, default=640)
     parser.add_argument("--limit", type=int, help="scenes per kind: a quick look, docs are not written")
+    parser.add_argument("--first", type=int, default=0, help="number of each kind's first scene: docs are not written")
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
     parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs both models")
     parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
-    parser.add_argument("--alone", action="store_true", help="without the baseline: docs are not written")
+    parser.add_argument("--alone", action="store_true", help="without the baseline, in half of the time")
     parser.add_argument("--idle-fps", type=float, help="of the cameras while nothing moves: docs are not written")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
     idle = arguments.idle_fps
     contest = Contest(arguments.model, arguments.imgsz, arguments.backend, None, arguments.alone, idle)
-    outcomes = run(contest, requests_of(arguments.split, arguments.limit, arguments.kinds), arguments.processes)
+    requests = requests_of(arguments.split, arguments.limit, arguments.kinds, arguments.first)
+    outcomes = run(contest, requests, arguments.processes)
     judged, places = judged_of(outcomes), {outcome.scene: outcome.place for outcome in outcomes}
     text = report(judged, places, arguments.split, arguments.model, arguments.imgsz, arguments.backend)
     print(text)
@@ -182,7 +185,7 @@ def main() -> int:
         and arguments.limit is None
         and arguments.model == load_settings().model
         and not arguments.kinds
-        and not arguments.alone
+        and not arguments.first
         and idle is None
     ):
         write_docs(text)
