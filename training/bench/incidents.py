@@ -50,7 +50,7 @@ class Contest:
     Attributes:
         technology: what runs both models.
         threads: of the CPU per process; None for all cores.
-        alone: without the baseline, which takes more than half of the time.
+        alone: without the baseline.
         idle_fps: of the cameras; None: every frame is sent.
     """
 
@@ -164,7 +164,7 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=[], choices=KINDS, help="only these scenes")
     parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs both models")
     parser.add_argument("--processes", type=int, default=1, help="one per core of a large machine")
-    parser.add_argument("--alone", action="store_true", help="without the baseline, in half of the time")
+    parser.add_argument("--alone", action="store_true", help="without the baseline, also in docs")
     parser.add_argument("--idle-fps", type=float, help="of the cameras while nothing moves: docs are not written")
     parser.add_argument("--details", action="store_true", help="list Wayside's misses and false alarms")
     arguments = parser.parse_args()
