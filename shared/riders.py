@@ -7,7 +7,7 @@ BoxTuple = tuple[float, float, float, float]
 
 # A driver shows at least this share of the vehicle's height; a smaller person stands far behind it.
 _LEAST_RIDER = 0.15
-_TWO_WHEELERS = frozenset({"motorcycle", "bicycle"})
+TWO_WHEELERS = frozenset({"motorcycle", "bicycle"})
 
 
 class Seen(Protocol):
@@ -28,16 +28,27 @@ def is_aboard(rider: Seen, vehicles: Iterable[Seen]) -> bool:
     A rider's box overlaps the two-wheeler's. Driver and passengers lie inside the vehicle's box with their
     lower edge well above the vehicle's; someone who stands before the vehicle has it at the same height or below.
     """
-    for vehicle in vehicles:
-        if _height(rider.box) < _LEAST_RIDER * _height(vehicle.box):
-            continue
-        inside = _coverage(rider.box, vehicle.box)
-        if vehicle.label in _TWO_WHEELERS:
-            if inside >= 0.3:
-                return True
-        elif inside >= 0.6 and rider.box[3] < vehicle.box[3] - 0.15 * _height(vehicle.box):
-            return True
-    return False
+    return any(_rides(rider, vehicle) or _sits_in(rider, vehicle) for vehicle in vehicles)
+
+
+def is_on_two_wheels(rider: Seen, vehicles: Iterable[Seen]) -> bool:
+    """Whether a person or animal rides one of the vehicles that are motorcycles or bicycles."""
+    return any(_rides(rider, vehicle) for vehicle in vehicles)
+
+
+def _rides(rider: Seen, vehicle: Seen) -> bool:
+    return vehicle.label in TWO_WHEELERS and _large_enough(rider, vehicle) and _coverage(rider.box, vehicle.box) >= 0.3
+
+
+def _sits_in(rider: Seen, vehicle: Seen) -> bool:
+    if vehicle.label in TWO_WHEELERS or not _large_enough(rider, vehicle):
+        return False
+    above = rider.box[3] < vehicle.box[3] - 0.15 * _height(vehicle.box)
+    return above and _coverage(rider.box, vehicle.box) >= 0.6
+
+
+def _large_enough(rider: Seen, vehicle: Seen) -> bool:
+    return _height(rider.box) >= _LEAST_RIDER * _height(vehicle.box)
 
 
 def _coverage(part: BoxTuple, whole: BoxTuple) -> float:

@@ -10,6 +10,8 @@ from shared.site import Zone
 
 # Fine enough for the far end of a bend, which lies within a few per cent of a zone's length in the picture.
 _SLICES = 65
+PLACES = _SLICES - 1
+"""A zone's length is divided into so many places."""
 # The ends of a polygon are cut across, often askew. Where in this outer share of the length a side turns by more than
 # this from one slice to the next, the zone ends; roads do not turn like that.
 _OUTER = 0.25
@@ -55,6 +57,10 @@ class Centreline:
         """How wide the zone is across its axis at a point, in picture heights."""
         return self._widths[self._slice(point)]
 
+    def place(self, point: Point) -> int:
+        """Where along the zone a point lies, 0 to `PLACES` - 1, along the axis; beyond an end that of the end."""
+        return self._slice(point)
+
     def _slice(self, point: Point) -> int:
         s = point[0] * self._axis[0] + point[1] * self._axis[1]
         return min(max(math.floor((s - self._first) / self._step), 0), _SLICES - 2)
@@ -90,6 +96,10 @@ class Runs:
     def width(self, zone: Zone, aspect: float, point: Point) -> float:
         """How wide a zone is at a point, in picture heights."""
         return self._line(zone, aspect).width(point)
+
+    def place(self, zone: Zone, aspect: float, point: Point) -> int:
+        """Where along the zone a point lies, 0 to `PLACES` - 1."""
+        return self._line(zone, aspect).place(point)
 
     def _line(self, zone: Zone, aspect: float) -> Centreline:
         line = self._lines.get((zone.id, aspect))

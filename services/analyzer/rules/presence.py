@@ -14,7 +14,7 @@ from services.analyzer.state import plain
 from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.messages import Incident
-from shared.riders import is_aboard
+from shared.riders import TWO_WHEELERS, is_aboard, is_on_two_wheels
 
 # Left the lane: 2 s beside it. Lost: 12 s hidden or missed; a lorry that crawls past hides a person for 5 to 10 s.
 _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=12 * NS)
@@ -38,6 +38,10 @@ _WEAKEST = 0.15
 # ... and not along the lane at this speed (sizes per second) or more: seen along the road, walking is half as fast, and
 # this is a rider whose motorcycle is too small to be seen.
 _WEAK_PACE = 1.2
+# Who was seen on a motorcycle or bicycle, or called one, is on it this much longer while it moves at this speed or more
+# (sizes per second): a detector sees the rider, his motorcycle and both by turns.
+_RIDES_ON_NS = 2 * NS
+_RIDES_ON_PACE = 0.5
 # Nobody on foot is faster, km/h, where the camera is calibrated.
 _ON_FOOT_KMH = 30.0
 # People walk about 1.5 box sizes a second; a lost person reappears within reach of that, and those who stand
@@ -49,13 +53,15 @@ _ALIKE = 1.4
 
 
 @dataclass(slots=True)
-class _Sighting:
+class Sighting:
     """All that was seen of one track, in watched zones or beside them; times are UTC ns of frames.
 
     Attributes:
         began: the first frame, at the place `first`.
         score_sum, named_sum: of all detections, and of those that were called by a name that the rule is about.
         inside_since, inside_last: when it came into watched zones, and was last seen there.
+        wheels: whether it began as a motorcycle or bicycle.
+        rode: when it was last seen on one, or called one.
         ground, size: where it was last seen, picture heights.
     """
 
@@ -70,10 +76,12 @@ class _Sighting:
     named_sum: float = 0.0
     inside_since: int | None = None
     inside_last: int = 0
+    wheels: bool = False
+    rode: int | None = None
 
 
-_STATE: TypeAdapter[tuple[list[tuple[int, _Sighting]], JsonValue]] = TypeAdapter(
-    tuple[list[tuple[int, _Sighting]], JsonValue]
+_STATE: TypeAdapter[tuple[list[tuple[int, Sighting]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[int, Sighting]], JsonValue]
 )
 
 
@@ -85,7 +93,7 @@ class PresenceRule:
     def __init__(self, site: str, watches: Watches) -> None:
         self._watches = watches
         self._runs = Runs()
-        self._sightings: dict[int, _Sighting] = {}
+        self._sightings: dict[int, Sighting] = {}
         self._book = IncidentBook(self.incident, site, _HYSTERESIS, _within_reach)
 
     def step(self, scene: Scene) -> list[Incident]:
@@ -101,12 +109,16 @@ class PresenceRule:
         present = {track.track_id for track in scene.tracks}
         for track in scene.tracks:
             if not any(watch.concerns(track.label) for watch in self._watches.values()):
-                continue
-            if track.label not in ROAD_VEHICLES and (
-                is_aboard(track, vehicles) or (track.speed_kmh or 0.0) > _ON_FOOT_KMH
-            ):
+                if track.label in TWO_WHEELERS:  # its rider may be seen next in its place
+                    self._see(track, present, now).rode = now
                 continue
             sighting = self._see(track, present, now)
+            if track.label not in ROAD_VEHICLES and (
+                is_aboard(track, vehicles)
+                or _rides_on(track, sighting, vehicles, now)
+                or (track.speed_kmh or 0.0) > _ON_FOOT_KMH
+            ):
+                continue
             watch = watched_zone(track, self._watches)
             if watch is not None:
                 claims.append(self._claim(track, sighting, watch, scene))
@@ -134,13 +146,10 @@ class PresenceRule:
         """See `Rule.hold`."""
         self._book.hold(elapsed)
 
-    def _see(self, track: TrackView, present: set[int], now: int) -> _Sighting:
+    def _see(self, track: TrackView, present: set[int], now: int) -> Sighting:
         sighting = self._sightings.get(track.track_id)
         if sighting is None:
-            sighting = self._lost_here(track, present, now) or _Sighting(
-                now, track.ground, track.ground, track.size, now
-            )
-            self._sightings[track.track_id] = sighting
+            sighting = self._sightings[track.track_id] = _begun(track, self._lost_here(track, present, now), now)
         sighting.ground, sighting.size, sighting.last = track.ground, track.size, now
         sighting.seen += 1
         sighting.score_sum += track.score
@@ -148,7 +157,7 @@ class PresenceRule:
             sighting.named_sum += track.score
         return sighting
 
-    def _lost_here(self, track: TrackView, present: set[int], now: int) -> _Sighting | None:
+    def _lost_here(self, track: TrackView, present: set[int], now: int) -> Sighting | None:
         """The sighting that a new track goes on with: a far person is found on some frames and missed on others."""
         for key, sighting in self._sightings.items():
             reach = _REACH * (1 + (now - sighting.last) / NS) * max(sighting.size, track.size)
@@ -157,7 +166,7 @@ class PresenceRule:
                 return self._sightings.pop(key)
         return None
 
-    def _claim(self, track: TrackView, sighting: _Sighting, watch: Watch, scene: Scene) -> Claim:
+    def _claim(self, track: TrackView, sighting: Sighting, watch: Watch, scene: Scene) -> Claim:
         now = scene.captured_at
         if sighting.inside_since is None:
             sighting.inside_since = now
@@ -166,11 +175,12 @@ class PresenceRule:
             now - sighting.inside_since >= watch.after_ns
             and sighting.seen >= _MIN_SEEN * sighting.frames
             and self._is_sure(sighting, track, watch, scene)
+            and self._on_foot(sighting, track, watch, scene)
             and watch.may_open(now)
         )
         return Claim(track, watch.zone.id, watch.severity, sighting.inside_since, opens)
 
-    def _is_sure(self, sighting: _Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
+    def _is_sure(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether the scores so far, over the time so far, are enough."""
         if sighting.named_sum < _BY_NAME * sighting.score_sum:
             return False
@@ -183,6 +193,10 @@ class PresenceRule:
             mean >= _WEAKEST and total >= _MIN_SCORE * watch.after_ns and moved and not self._rides(track, watch, scene)
         )
 
+    def _on_foot(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
+        """Whether it moves as somebody on foot does; for rules that ask."""
+        return True
+
     def _rides(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether the track moves along the lane faster than people walk, or cannot be told yet."""
         if track.velocity is None:
@@ -191,6 +205,26 @@ class PresenceRule:
         along = abs(track.velocity[0] * x + track.velocity[1] * y)
         across = abs(track.velocity[0] * y - track.velocity[1] * x)
         return along >= _WEAK_PACE and along > across
+
+
+def _begun(track: TrackView, lost: Sighting | None, now: int) -> Sighting:
+    """What is known of a new track: it goes on with who was lost there, or may be the rider of what was."""
+    wheels = track.label in TWO_WHEELERS
+    if lost is not None and lost.wheels == wheels:
+        return lost
+    rode = lost.rode if lost is not None else None
+    return Sighting(now, track.ground, track.ground, track.size, now, wheels=wheels, rode=rode)
+
+
+def _rides_on(track: TrackView, sighting: Sighting, vehicles: list[TrackView], now: int) -> bool:
+    """Whether the track was on two wheels lately, and moves."""
+    if track.called in TWO_WHEELERS or is_on_two_wheels(track, vehicles):
+        sighting.rode = now
+    return (
+        sighting.rode is not None
+        and now - sighting.rode <= _RIDES_ON_NS
+        and (track.speed is None or track.speed >= _RIDES_ON_PACE)
+    )
 
 
 def _alike(a: float, b: float) -> bool:
