@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 from ultralytics.nn.modules import Conv
 
 from services.detector.heads.backbone import backbone_digest
@@ -67,6 +68,17 @@ def test_scaling_is_absorbed_exactly(kind: str) -> None:
     wanted = net.from_condensed((kept - mean.view(view)) / deviation.view(view))
     net.absorb_scaling(mean, deviation)
     assert torch.allclose(net(maps()), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("rows", "columns"), [(24, 40), (22, 38), (21, 39)])
+def test_a_patch_head_sees_the_maximum_of_the_cells_of_finer_maps(kind: torch.dtype, rows: int, columns: int) -> None:
+    whole = torch.randn(2, 8, 4 * 24, 4 * 40).to(kind).to(memory_format=torch.channels_last)
+    finer, coarsest = whole[:, :, : 4 * rows, : 4 * columns], torch.randn(2, 12, rows, columns).to(kind)
+    odd = whole[:, :, : 4 * rows + 1, : 4 * columns + 3]  # cells that fall into none are left out
+    wanted = torch.cat([functional.max_pool2d(finer.float(), 4).to(kind), coarsest], dim=1)
+    assert torch.equal(condense("patch", [finer, coarsest]), wanted)
+    assert torch.equal(condense("patch", [odd, coarsest]), wanted)
 
 
 def test_an_image_head_sees_mean_and_deviation_of_each_channel() -> None:

@@ -1,6 +1,7 @@
 """What the heads cost: the forward pass with and without them, on the same frames, in turns.
 
-Each pass ends with its boxes, and with heads also with their answers: the whole of what a worker waits for.
+Each pass ends with its boxes, and with heads also with their answers: the whole of what a worker waits for. It runs on
+one thread, as on each of a worker's cores, and CPU time is counted: what else the machine does stays out.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def measure(rounds: int, batch: int) -> Table:
     """
     settings = load_settings()
     heads = find_heads(settings.heads or "auto", settings.models)
-    backend = TorchBackend(find_weights(settings.model, settings.models), heads=heads)
+    backend = TorchBackend(find_weights(settings.model, settings.models), threads=1, heads=heads)
     if not backend.heads:
         raise ConfigError("no heads fit the model; put some into models/heads or set WAYSIDE_HEADS")
     _, camera = highway()
@@ -71,17 +72,17 @@ def measure(rounds: int, batch: int) -> Table:
 
 
 def _pass(backend: TorchBackend, batches: list[NDArray[np.uint8]], groups: list[list[Decoded]], every: int) -> float:
-    """Milliseconds per frame over all batches; the heads are asked on one frame in `every`, 0 for none."""
-    start, seen = time.perf_counter(), count()
+    """CPU milliseconds per frame over all batches; the heads are asked on one frame in `every`, 0 for none."""
+    start, seen = time.thread_time(), count()
     for pictures, group in zip(batches, groups, strict=True):
         inner = [item.letterbox.inner if every and next(seen) % every == 0 else None for item in group]
         backend.forward(pictures, inner=inner)
-    return (time.perf_counter() - start) * 1000 / sum(len(group) for group in groups)
+    return (time.thread_time() - start) * 1000 / sum(len(group) for group in groups)
 
 
 def _table(times: dict[int, list[float]], backend: TorchBackend, batch: int, shape: tuple[int, int]) -> Table:
-    where = f"{shape[1]}x{shape[0]} px, batch {batch}, {backend.device_name}, {backend.parallel} threads"
-    title = f"forward pass with its boxes, ms per frame, {where}, {backend.precision}, {len(times[0])} rounds"
+    where = f"{shape[1]}x{shape[0]} px, batch {batch}, {backend.device_name}, one thread"
+    title = f"forward pass with its boxes, CPU ms per frame, {where}, {backend.precision}, {len(times[0])} rounds"
     plain = "without heads"
     names = ", ".join(backend.heads)
     measured = {

@@ -6,6 +6,7 @@ says one thing of the whole picture. Both take the outputs of frozen layers, so 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -131,7 +132,7 @@ def condense(kind: HeadKind, maps: Sequence[Tensor]) -> Tensor:
         height = maps[-1].shape[2]
         parts = []
         for feature in maps[:-1]:
-            parts.append(functional.max_pool2d(feature, feature.shape[2] // height))
+            parts.append(_pooled(feature, feature.shape[2] // height))
         return torch.cat([*parts, maps[-1]], dim=1)
     # One cell of a finer map for each of the coarsest, as a sample: all of them would take ten times as long. And the
     # mean of squares less the squared mean: `Tensor.var` takes eight times as long on channels-last maps.
@@ -140,3 +141,12 @@ def condense(kind: HeadKind, maps: Sequence[Tensor]) -> Tensor:
     cells = torch.cat([feature[:, :, ::by, ::by] for feature, by in zip(maps, factors, strict=True)], dim=1).float()
     means, squares = cells.mean((2, 3)), (cells * cells).mean((2, 3))
     return torch.cat([means, (squares - means * means).clamp_min(1e-12).sqrt()], dim=1)
+
+
+def _pooled(feature: Tensor, factor: int) -> Tensor:
+    """The maximum of each square of `factor` cells."""
+    if feature.device.type != "cpu" or feature.shape[2] % factor or feature.shape[3] % factor:
+        return functional.max_pool2d(feature, factor)
+    # Rows, then columns: the same bits as max_pool2d, which on a CPU takes more than half as long again.
+    rows = reduce(torch.maximum, [feature[:, :, row::factor] for row in range(factor)])
+    return reduce(torch.maximum, [rows[..., column::factor] for column in range(factor)])
