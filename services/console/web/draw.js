@@ -1,6 +1,7 @@
 // Draws one analysed frame: the picture, its zones and its boxes, all of the same instant.
 
 import { drawHeat } from "./heat.js";
+import { placed } from "./labels.js";
 
 const ZONE_COLOURS = {
   lane: "#5fb4e8", shoulder: "#93a4b3", runway: "#b79cf2", taxiway: "#8f9cf0", stand: "#4fc7ae", crossing: "#e3d06a",
@@ -28,9 +29,21 @@ export function draw(canvas, bitmap, frame, zones, hot, heat) {
   const unit = Math.max(1, width / 640); // line widths and text grow with the picture
   const named = canvas.clientWidth >= ZONE_NAMES_FROM;
   for (const zone of zones) drawZone(ctx, zone, hot.zones.get(zone.id), named, unit, scale);
-  // Objects of an alert last, so that no other label covers theirs.
-  const objects = [...frame.objects].sort((a, b) => hot.tracks.has(a.track_id) - hot.tracks.has(b.track_id));
-  for (const object of objects) drawObject(ctx, object, hot.tracks.get(object.track_id), unit, scale);
+  // Objects of an alert last and named first, then nearer ones first: no other box or name covers theirs.
+  const objects = frame.objects.map((object) => sized(object, hot.tracks.get(object.track_id), width, height));
+  objects.sort((a, b) => Boolean(a.severity) - Boolean(b.severity) || a.box[3] - b.box[3] || a.id - b.id);
+  for (const object of objects) drawBox(ctx, object, unit);
+  nameAll(ctx, objects.reverse(), { unit, scale });
+}
+
+function sized({ box: [x1, y1, x2, y2], label, track_id, speed_kmh }, severity, width, height) {
+  const speed = speed_kmh === null || speed_kmh === undefined ? "" : ` ${Math.round(speed_kmh)} km/h`;
+  return {
+    box: [x1 * width, y1 * height, x2 * width, y2 * height],
+    text: `${label} ${track_id}${speed}`,
+    id: track_id,
+    severity,
+  };
 }
 
 function drawZone(ctx, zone, severity, named, unit, scale) {
@@ -49,12 +62,12 @@ function drawZone(ctx, zone, severity, named, unit, scale) {
   ctx.globalAlpha = 1;
   if (!named && !severity) return;
   const [x, y] = zone.polygon.reduce((low, point) => (point[1] > low[1] ? point : low));
-  label(ctx, zone.id, x * width, y * height, { ink: colour, size: 11, unit, scale, weight: 500 });
+  const style = lettering(ctx, { size: 11, unit, scale, weight: 500 });
+  const [left, bottom] = [Math.min(x * width, width - style.width(zone.id)), Math.min(y * height, height)];
+  write(ctx, zone.id, left, bottom - style.height, style, { ink: colour });
 }
 
-function drawObject(ctx, object, severity, unit, scale) {
-  const { width, height } = ctx.canvas;
-  const [x1, y1, x2, y2] = [object.box[0] * width, object.box[1] * height, object.box[2] * width, object.box[3] * height];
+function drawBox(ctx, { box: [x1, y1, x2, y2], severity }, unit) {
   const stroke = (colour, line) => {
     ctx.strokeStyle = colour;
     ctx.lineWidth = line;
@@ -62,22 +75,36 @@ function drawObject(ctx, object, severity, unit, scale) {
   };
   stroke("rgba(0, 0, 0, 0.6)", (severity ? 5 : 3.5) * unit); // a dark rim: visible on snow and at night alike
   stroke(severity ? ALERT_COLOURS[severity] : BOX, (severity ? 3 : 1.6) * unit);
-  const speed = object.speed_kmh === null || object.speed_kmh === undefined ? "" : ` ${Math.round(object.speed_kmh)} km/h`;
-  const style = severity ? { ink: "#fff", paper: ALERT_PAPER[severity] } : { ink: BOX };
-  label(ctx, `${object.label} ${object.track_id}${speed}`, x1, y1, { ...style, size: 12.5, unit, scale, weight: 600 });
 }
 
-function label(ctx, text, x, y, { ink, paper = "rgba(6, 10, 14, 0.78)", size, unit, scale, weight }) {
+// objects: the most important first.
+function nameAll(ctx, objects, { unit, scale }) {
+  const style = lettering(ctx, { size: 12.5, unit, scale, weight: 600 });
+  const wanted = objects.map(({ box, text, severity }) => ({
+    box, width: style.width(text), height: style.height, hot: Boolean(severity),
+  }));
+  placed(wanted, ctx.canvas.width, ctx.canvas.height).forEach((spot, i) => {
+    if (!spot) return;
+    const { text, severity } = objects[i];
+    const colours = severity ? { ink: "#fff", paper: ALERT_PAPER[severity] } : { ink: BOX };
+    write(ctx, text, spot.left, spot.top, style, colours);
+  });
+}
+
+// The font of names: as large as they grow with the picture, and never smaller than can be read.
+function lettering(ctx, { size, unit, scale, weight }) {
   const px = Math.max(size * unit, 11 * scale);
-  ctx.font = `${weight} ${px}px system-ui, sans-serif`;
-  ctx.textBaseline = "bottom";
+  const font = `${weight} ${px}px system-ui, sans-serif`;
+  ctx.font = font;
   const pad = px * 0.3;
-  const boxWidth = ctx.measureText(text).width + 2 * pad;
-  const boxHeight = px * 1.3;
-  const left = Math.min(Math.max(0, x), ctx.canvas.width - boxWidth);
-  const bottom = Math.min(Math.max(boxHeight, y), ctx.canvas.height);
+  return { font, px, pad, height: px * 1.3, width: (text) => ctx.measureText(text).width + 2 * pad };
+}
+
+function write(ctx, text, left, top, style, { ink, paper = "rgba(6, 10, 14, 0.78)" }) {
+  ctx.font = style.font;
+  ctx.textBaseline = "bottom";
   ctx.fillStyle = paper;
-  ctx.fillRect(left, bottom - boxHeight, boxWidth, boxHeight);
+  ctx.fillRect(left, top, style.width(text), style.height);
   ctx.fillStyle = ink;
-  ctx.fillText(text, left + pad, bottom - px * 0.1);
+  ctx.fillText(text, left + style.pad, top + style.height - style.px * 0.1);
 }

@@ -75,6 +75,29 @@ def test_pictures_are_fetched_at_most_about_five_times_a_second_and_only_when_vi
         assert len(asked) == before
 
 
+def test_names_of_objects_cover_no_other_name_and_no_box_of_an_alert(page: Page):
+    """Far vehicles, close together: the most important ones are named, and each thing of an alert is."""
+    far = [{"box": [300 + 9 * i, 100 + 2 * i, 320 + 9 * i, 115 + 2 * i], "width": 60, "height": 16} for i in range(12)]
+    hot = [{"box": [340, 130, 380, 160], "hot": True}, {"box": [350, 134, 390, 170], "hot": True}]
+    corner = {"box": [630, 0, 640, 355], "width": 60, "height": 16}
+    wanted = [*[{**item, "width": 60, "height": 16} for item in hot], *far[::-1], corner]
+    spots = page.evaluate("async (wanted) => (await import('/web/labels.js')).placed(wanted, 640, 360)", wanted)
+    assert len(spots) == len(wanted)
+    assert all(spots[:2]), "an object of an alert has no name"
+    assert 3 <= sum(spot is not None for spot in spots[2:-1]) < len(far)
+    boxes = [(*item["box"][:2], item["box"][2] - item["box"][0], item["box"][3] - item["box"][1]) for item in hot]
+    names = [(spot["left"], spot["top"], 60, 16) for spot in spots if spot]
+    for index, one in enumerate(names):
+        assert 0 <= one[0] <= 640 - 60
+        assert 0 <= one[1] <= 360 - 16
+        assert not any(_overlap(one, other) for other in names[:index])
+        assert index < len(hot) or not any(_overlap(one, other) for other in boxes)
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
 def test_an_alert_appears_within_two_seconds_without_reload(page: Page, bus: MemoryBus, store: Store, tmp_path: Path):
     expect(page.locator("#open .empty")).to_be_visible()
     expect(page.locator("#count")).to_have_text("No open alerts")
