@@ -19,6 +19,21 @@ class ClassComparison(Message):
     mean_score_difference: float | None = Field(description="of the pairs, candidate minus production")
 
 
+class HeadComparison(Message):
+    """One head on the frames that both versions judged."""
+
+    name: str
+    production: str = Field(description="version whose answers were published")
+    candidate: str = Field(description="version that ran in its shadow")
+    frames: int = Field(ge=1, description="frames that both judged")
+    agreed: int = Field(ge=0, description="frames with the same label")
+    only_production: int = Field(ge=0, description="frames that only the version in production calls not normal")
+    only_candidate: int = Field(ge=0, description="frames that only the candidate calls not normal")
+    mean_difference: float = Field(
+        description="of the probability of any state but the normal one, candidate minus production"
+    )
+
+
 class ModelComparison(Message):
     """Two models on the same frames of one camera, within one minute of event time."""
 
@@ -34,3 +49,4 @@ class ModelComparison(Message):
     production_ms: float = Field(ge=0, description="mean time per frame, milliseconds")
     candidate_ms: float = Field(ge=0, description="mean time per frame, milliseconds")
     classes: list[ClassComparison] = Field(description="the classes that one of the two has found, by name")
+    heads: list[HeadComparison] = Field([], description="the heads that judged in both, by name and versions")

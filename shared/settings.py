@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         description="detector: a model that runs beside the one in production, on the same frames, and is only "
         "compared: as in WAYSIDE_MODEL; none without it",
     )
+    shadow_heads: str = Field(
+        "",
+        description="detector: heads that run in the shadow and are only compared with those of the same name: as in "
+        "WAYSIDE_HEADS; on the shadow's model, without one on that of production",
+    )
     shadow_share: float = Field(1.0, gt=0, le=1, description="detector: share of batches that the shadow sees as well")
     models: Path | None = Field(None, description="detector, training: a further folder to look for weights in")
     heads: str = Field(

@@ -1,6 +1,6 @@
 """One message of each schema, as the services write them."""
 
-from shared.comparison import ClassComparison, ModelComparison
+from shared.comparison import ClassComparison, HeadComparison, ModelComparison
 from shared.messages import (
     DeadLetter,
     DetectedObject,
@@ -55,6 +55,18 @@ MESSAGES = {
                 only_candidate=9,
                 mean_iou=0.93,
                 mean_score_difference=-0.02,
+            )
+        ],
+        heads=[
+            HeadComparison(
+                name="pavement",
+                production="pavement@2",
+                candidate="pavement@3",
+                frames=60,
+                agreed=57,
+                only_production=1,
+                only_candidate=2,
+                mean_difference=0.014,
             )
         ],
     ),

@@ -43,7 +43,7 @@ def serve(bus: Bus, store: Store, settings: Settings, stop: threading.Event, cam
     log.info(
         "model loaded", model=worker.model, imgsz=settings.imgsz, backend=backend.name, precision=backend.precision
     )
-    shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow else None
+    shadow = Shadow(settings, cameras, bus.producer()) if settings.shadow or settings.shadow_heads else None
     watch = Watch(source, versions, "production")
     watch.start(settings.model_poll_s)
     feed = Feed(bus, settings)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from services.detector import SERVICE
 from services.detector.compare import Tally, compare
+from services.detector.compare_heads import HeadTally, Pair, compare_heads
 from services.detector.source import Source, release
 from services.detector.stage import Decoded, DetectorStage
 from services.detector.watch import Watch, plain, tell_versions
@@ -40,7 +41,7 @@ class Shadow:
         """
         # The roads are remembered by the model in production alone.
         settings = settings.model_copy(update={"memory_every_s": 0.0})
-        source = Source(settings, cameras, model=settings.shadow, heads="")
+        source = Source(settings, cameras, model=settings.shadow or settings.model, heads=settings.shadow_heads)
         self._producer, self._share, self._batches = producer, settings.shadow_share, 0
         self._windows: dict[tuple[str | None, str], Window] = {}
         self._stage: DetectorStage | None = None
@@ -85,7 +86,8 @@ class Shadow:
         each = {"production_s": done.seconds / len(candidates), "candidate_s": seconds / len(candidates)}
         for production, candidate in zip(done.detections, candidates, strict=True):
             tallies = compare(production.objects, candidate.objects)
-            _count(production.camera, tallies)
+            heads = compare_heads(production.heads, candidate.heads)
+            _count(production.camera, tallies, heads)
             key = production.run, production.camera
             window = self._windows.get(key)
             if window is not None and not window.takes(production, candidate.model):
@@ -93,7 +95,7 @@ class Shadow:
                 window = None
             if window is None:
                 window = self._windows[key] = Window(production, candidate.model)
-            window.add(production, tallies, **each)
+            window.add(production, tallies, heads, **each)
         self._publish(list(self._windows)[: max(0, len(self._windows) - _MOST_WINDOWS)])
 
     def _publish(self, keys: Sequence[tuple[str | None, str]]) -> None:
@@ -128,12 +130,14 @@ def _fitting(stage: DetectorStage, decoded: Sequence[Decoded]) -> list[Decoded]:
     return [stage.decode(item.frame) for item in decoded]
 
 
-def _count(camera: str, tallies: dict[str, Tally]) -> None:
+def _count(camera: str, tallies: dict[str, Tally], heads: dict[Pair, HeadTally]) -> None:
     metrics.SHADOW_FRAMES.labels(camera).inc()
     for label, tally in tallies.items():
         metrics.SHADOW_BOXES.labels(label, "agreed").inc(tally.agreed)
         metrics.SHADOW_BOXES.labels(label, "only-production").inc(tally.only_production)
         metrics.SHADOW_BOXES.labels(label, "only-candidate").inc(tally.only_candidate)
+    for (name, _, _), head in heads.items():
+        metrics.SHADOW_HEADS.labels(name, "agreed" if head.agreed else "differed").inc()
 
 
 def _log(message: ModelComparison) -> None:
@@ -148,6 +152,7 @@ def _log(message: ModelComparison) -> None:
         agreed=sum(item.agreed for item in classes),
         only_production=sum(item.only_production for item in classes),
         only_candidate=sum(item.only_candidate for item in classes),
+        heads={item.name: f"{item.agreed} of {item.frames}" for item in message.heads},
         production_ms=message.production_ms,
         candidate_ms=message.candidate_ms,
     )

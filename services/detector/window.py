@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from services.detector.compare import MIN_SCORE, Tally, total
+from services.detector.compare_heads import HeadTally, Pair, total_heads
 from shared.clock import NS
-from shared.comparison import ClassComparison, ModelComparison
+from shared.comparison import ClassComparison, HeadComparison, ModelComparison
 from shared.messages import Detections
 
 _MINUTE = 60 * NS
@@ -21,6 +22,7 @@ class Window:
     production_s: float = 0.0
     candidate_s: float = 0.0
     tallies: dict[str, Tally] = field(default_factory=dict)
+    heads: dict[Pair, HeadTally] = field(default_factory=dict)
 
     def takes(self, production: Detections, candidate: str) -> bool:
         """Whether a frame of this camera and run still belongs to this window."""
@@ -28,14 +30,16 @@ class Window:
         return minutes[0] == minutes[1] and (self.first.model, self.candidate) == (production.model, candidate)
 
     def add(
-        self, production: Detections, tallies: dict[str, Tally], *, production_s: float, candidate_s: float
-    ) -> None:
+        self, production: Detections, tallies: dict[str, Tally], heads: dict[Pair, HeadTally], *, production_s: float,
+        candidate_s: float,
+    ) -> None:  # fmt: skip
         """One more frame, with the seconds that each model took for it."""
         self.end = production.frame.captured_at
         self.frames += 1
         self.production_s += production_s
         self.candidate_s += candidate_s
         self.tallies = total([self.tallies, tallies])
+        self.heads = total_heads([self.heads, heads])
 
     def message(self) -> ModelComparison:
         """The sums as they are published."""
@@ -51,6 +55,7 @@ class Window:
             production_ms=round(self.production_s / self.frames * 1000, 2),
             candidate_ms=round(self.candidate_s / self.frames * 1000, 2),
             classes=[_class(label, tally) for label, tally in self.tallies.items()],
+            heads=[_head(pair, tally) for pair, tally in self.heads.items()],
         )
 
 
@@ -63,4 +68,18 @@ def _class(label: str, tally: Tally) -> ClassComparison:
         only_candidate=tally.only_candidate,
         mean_iou=round(tally.iou / agreed, 4) if agreed else None,
         mean_score_difference=round(tally.score / agreed, 4) if agreed else None,
+    )
+
+
+def _head(pair: Pair, tally: HeadTally) -> HeadComparison:
+    name, production, candidate = pair
+    return HeadComparison(
+        name=name,
+        production=production,
+        candidate=candidate,
+        frames=tally.frames,
+        agreed=tally.agreed,
+        only_production=tally.only_production,
+        only_candidate=tally.only_candidate,
+        mean_difference=round(tally.difference / tally.frames, 4),
     )

@@ -49,6 +49,9 @@ BACKEND_INFO = Gauge(
 MODEL_SWAPS = Counter("wayside_model_swaps_total", "Models swapped in while running, or not taken", ["role", "outcome"])
 SHADOW_FRAMES = Counter("wayside_shadow_frames_total", "Frames that the candidate in the shadow saw", ["camera"])
 SHADOW_BOXES = Counter("wayside_shadow_boxes_total", "Boxes that both models have, or one", ["class", "outcome"])
+SHADOW_HEADS = Counter(
+    "wayside_shadow_heads_total", "Frames that a head and its candidate judged, alike or not", ["head", "outcome"]
+)
 SHADOW_SECONDS = Histogram("wayside_shadow_seconds", "One batch through the candidate in the shadow", buckets=_FAST)
 CONSUMER_LAG = Gauge("wayside_consumer_lag", "Messages not yet committed", ["group", "topic"])
 TRACKED_OBJECTS = Gauge("wayside_tracked_objects", "Objects on the camera's last frame", ["camera"])

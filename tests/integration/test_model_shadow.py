@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY
 
 from services.detector.backends.torch import TorchBackend
 from services.detector.compare import MIN_SCORE
+from services.detector.heads.file import load_head, save_head
+from services.detector.heads.find import find_heads
 from services.detector.shadow import Shadow
 from services.detector.stage import DetectorStage
 from services.detector.worker import Done
@@ -116,6 +118,39 @@ def test_the_same_model_agrees_with_itself_on_its_share_of_the_batches(bus: Memo
     assert told.frames == 3
     assert [(item.only_production, item.only_candidate) for item in told.classes] == [(0, 0)] * len(told.classes)
     assert {(item.mean_iou, item.mean_score_difference) for item in told.classes} == {(1.0, 0.0)}
+
+
+def test_a_candidate_of_a_head_is_compared_on_the_model_in_production(
+    bus: MemoryBus, frames: Sequence[Frame], tmp_path: Path
+) -> None:
+    old = find_heads("pavement,visibility")
+    stage = DetectorStage(TorchBackend(WEIGHTS, device="cpu", threads=1, heads=old))
+    net, spec = load_head(WEIGHTS.parent / "heads" / "visibility.safetensors")
+    save_head(tmp_path / "visibility.safetensors", net, spec.model_copy(update={"threshold": 1e-6}))
+    heads = f"pavement,{tmp_path / 'visibility.safetensors'}"
+    shadow = Shadow(load_settings(model=str(WEIGHTS), shadow_heads=heads, device="cpu", threads=1), [], bus.producer())
+    told = Production(stage, frames)
+    judged = [told.done(index) for index in range(4)]
+    for done in judged:
+        shadow.look(done)
+    shadow.close()
+    stage.close()
+    (message,) = comparisons(bus)
+    assert message.production == message.candidate
+    pavement, visibility = message.heads
+    assert (pavement.name, pavement.frames, pavement.agreed, pavement.mean_difference) == ("pavement", 4, 4, 0.0)
+    assert pavement.production == pavement.candidate
+    assert visibility.production != visibility.candidate
+    # The candidate calls the least doubt not clear.
+    clear = [
+        result.probabilities["clear"]
+        for done in judged for item in done.detections for result in item.heads
+        if result.name == "visibility" and result.label == "clear"
+    ]  # fmt: skip
+    doubtful = sum(value < 1 for value in clear)
+    assert doubtful > 0
+    assert (visibility.frames, visibility.agreed) == (4, 4 - doubtful)
+    assert (visibility.only_production, visibility.only_candidate) == (0, doubtful)
 
 
 def test_an_error_stops_the_shadow_and_nothing_else(

@@ -88,7 +88,7 @@ def test_a_window_holds_one_minute_of_two_versions_and_says_means() -> None:
     window = Window(at(60), "road@2")
     for seconds in (60, 119.9):
         assert window.takes(at(seconds), "road@2")
-        window.add(at(seconds), {"car": Tally(2, 1, 0, 1.5, 0.2)}, production_s=0.01, candidate_s=0.03)
+        window.add(at(seconds), {"car": Tally(2, 1, 0, 1.5, 0.2)}, {}, production_s=0.01, candidate_s=0.03)
     assert not window.takes(at(120), "road@2")
     assert not window.takes(at(61), "road@3")
     assert not window.takes(at(61, model="road@2"), "road@2")
@@ -102,7 +102,7 @@ def test_a_window_holds_one_minute_of_two_versions_and_says_means() -> None:
 
 def test_without_a_pair_there_is_no_mean() -> None:
     window = Window(at(0), "road@2")
-    window.add(at(0), {"car": Tally(only_candidate=1)}, production_s=0, candidate_s=0)
+    window.add(at(0), {"car": Tally(only_candidate=1)}, {}, production_s=0, candidate_s=0)
     (car,) = window.message().classes
     assert car.mean_iou is None
     assert car.mean_score_difference is None
