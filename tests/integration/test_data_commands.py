@@ -1,6 +1,7 @@
 """`wayside data …` as a user runs it, from labelled pictures and from a run's alerts to data that a training reads."""
 
 import csv
+import re
 import json
 from pathlib import Path
 
@@ -140,6 +141,26 @@ def test_frames_for_labelling_are_doubtful_apart_and_come_with_boxes(shared_dir:
     assert sorted(item.name for item in found.pictures) == sorted(row["picture"] for row in rows)
     assert sum("car" in item.classes for item in found.pictures) == 4
     assert yaml.safe_load((out / "data.yaml").read_text())["names"][2] == "car"
+
+
+@pytest.mark.shared
+def test_frames_for_a_head_are_those_that_it_doubts(shared_dir: Path, tmp_path: Path) -> None:
+    clip, out = shared_dir / "clips" / "highway.mp4", tmp_path / "out"
+    done = wayside(
+        "data", "sample", f"a2={clip}", "--count", "3", "--gap", "2", "--fps", "0.5", "--head", "pavement",
+        "--imgsz", "320", "--out", str(out),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with (out / "sample.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert {(row["single"], row["missed"]) for row in rows} == {("0", "0")}
+    for row in rows:
+        told = re.search(r"pavement: \w+ ([\d.]+) or \w+ ([\d.]+)", row["reason"])
+        assert (float(row["unsure"]) >= 0.5) == bool(told)
+        if told:
+            assert float(row["unsure"]) == pytest.approx(1 - float(told[1]) + float(told[2]), abs=0.011)
+    assert float(rows[0]["unsure"]) > 0
 
 
 @pytest.mark.shared

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.clock import NS
+from shared.heads import HeadResult
 from training.data.capture import Capture
 from training.data.near import look
 from training.data.sampling import Candidate, choose
@@ -35,6 +36,24 @@ def test_what_is_on_one_frame_only_and_what_one_frame_lacks_flickers() -> None:
     assert [(item.single, item.missed) for item in found] == [(0, 0), (0, 0), (0, 1), (0, 0), (0, 0)]
     assert found[2].reason == "1 missing on this frame only"
     assert found[2].score == 0.5
+
+
+def test_a_head_that_is_torn_between_two_labels_is_as_doubtful_as_a_box() -> None:
+    def said(name: str, *values: float) -> HeadResult:
+        probabilities = dict(zip(("clear", "rain", "dark"), values, strict=True))
+        return HeadResult(name=name, version=f"{name}@1", label="clear", score=values[0], probabilities=probabilities)
+
+    empty = frame(0)
+    heads = said("sure", 0.98, 0.01, 0.01), said("torn", 0.5, 0.1, 0.4)
+    (found,) = doubts([Seen(0, empty.xyxy, empty.scores, heads)])
+    assert (round(found.uncertain, 3), round(found.score, 3), found.unsure) == (0.9, 0.9, 0)
+    assert found.reason == "torn: clear 0.50 or dark 0.40"
+    (found,) = doubts([Seen(0, empty.xyxy, empty.scores, heads[:1])])
+    assert found.uncertain < 0.05
+    assert found.reason == "nothing doubtful"
+    boxes = frame(0, (CAR, 0.5))
+    (found,) = doubts([Seen(0, boxes.xyxy, boxes.scores, heads)])
+    assert found.score == 1.0
 
 
 def test_frames_far_apart_in_time_are_no_neighbours() -> None:

@@ -96,6 +96,9 @@ def sample(
     gap: Annotated[float, typer.Option("--gap", min=0, help="Seconds between two of one camera, at least.")] = 10.0,
     fps: Annotated[float, typer.Option("--fps", min=0.01, max=60, help="Frames looked at per second.")] = 5.0,
     start: StartOption = None,
+    head: Annotated[
+        str | None, typer.Option("--head", help="For examples of this head: by its doubt alone, not the boxes'.")
+    ] = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     imgsz: ImgszOption = None,
@@ -107,8 +110,8 @@ def sample(
     from training.data.sample import Wish, cameras_of
     from training.data.sample import sample as choose
 
-    settings = settings_of(model=model, device=device, imgsz=imgsz)
-    wish = Wish(sources, count, gap, fps, start_ns_of(start))
+    settings = settings_of(model=model, device=device, imgsz=imgsz, heads=head)
+    wish = Wish(sources, count, gap, fps, start_ns_of(start), head)
     cameras_of(wish)  # before torch, which takes seconds
     empty_folder(out)
     problems = Problems()

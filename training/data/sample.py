@@ -29,6 +29,8 @@ from training.data.yolo_folder import write_labels
 
 _COLUMNS = ("picture", "camera", "time", "score", "unsure", "single", "missed", "objects", "reason")
 
+_NO_BOXES = np.zeros((0, 4)), np.zeros(0, np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -39,6 +41,7 @@ class Wish:
         gap_s: no two pictures of one camera are closer.
         fps: frames looked at per second of a clip.
         start_ns: time of each clip's first frame.
+        head: by whose doubt alone they are chosen; None: by the detector's, and that of all heads that it has.
     """
 
     sources: Sequence[str]
@@ -46,6 +49,7 @@ class Wish:
     gap_s: float = 10.0
     fps: float = 5.0
     start_ns: int = 0
+    head: str | None = None
 
 
 def sample(wish: Wish, stage: DetectorStage, batch: int, out: Path, problems: Problems) -> list[Candidate]:
@@ -65,7 +69,10 @@ def sample(wish: Wish, stage: DetectorStage, batch: int, out: Path, problems: Pr
         for frame, found in detect(stage, frames_of(camera, wish.start_ns, problems), batch, problems):
             capture = Capture(frame.camera, frame.captured_at)
             size = np.array([frame.width, frame.height, frame.width, frame.height])
-            seen[capture] = Seen(frame.captured_at, found.xyxy * size, found.scores)
+            if wish.head is None:
+                seen[capture] = Seen(frame.captured_at, found.xyxy * size, found.scores, tuple(found.heads))
+            else:
+                seen[capture] = Seen(frame.captured_at, *_NO_BOXES, tuple(found.heads))
             grey = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
             assert grey is not None  # the stage has decoded it
             views[capture] = look(np.asarray(grey, np.uint8))
@@ -148,6 +155,6 @@ def _write(
             rows.writerow(
                 [
                     picture.name, item.capture.camera, to_rfc3339(item.capture.time), f"{doubt.score:.3f}",
-                    f"{doubt.unsure:.3f}", doubt.single, doubt.missed, len(picture.classes), doubt.reason,
+                    f"{doubt.uncertain:.3f}", doubt.single, doubt.missed, len(picture.classes), doubt.reason,
                 ]
             )  # fmt: skip
