@@ -97,4 +97,4 @@ def start_of(lineage: str | None) -> list[str]:
 
 def weights_version(start: str) -> str:
     """Name and digest of the detector that a head is trained on."""
-    return version_of(find_weights(start))
+    return version_of(find_weights(start, load_settings().models))
