@@ -28,7 +28,9 @@ def detector(
         list[Path] | None, typer.Option("--data", help="Labelled pictures as YOLO, COCO or Pascal VOC; repeatable.")
     ] = None,
     staged: Annotated[int, typer.Option("--staged", min=0, help="Drawn road frames to add.")] = 0,
-    start: Annotated[str, typer.Option("--start", help="Weights to begin from, by name or path.")] = "yolo11n-coco",
+    start: Annotated[
+        str, typer.Option("--start", help="Weights to begin from: name, path or models:/…")
+    ] = "yolo11n-coco",
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 20,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without progress until it ends.")] = 10,
     freeze: Annotated[int, typer.Option("--freeze", min=0, max=22, help="First layers that stay as they are.")] = 10,
@@ -51,22 +53,26 @@ def detector(
 ) -> None:
     """Fine-tune the detector to Wayside's classes; the same command again goes on after a kill."""
     from services.detector.model_file import read_spec
-    from services.detector.weights import find_weights
     from training.detector.card import write_card
     from training.detector.dataset import Recipe
     from training.detector.run import Schedule
     from training.detector.run import train as fit
     from training.models.detectors import figures_of
     from training.models.register import register_trained
+    from training.start import find_start
 
     target_registry = _registry_for(name, register, registry)
-    weights = find_weights(start, settings_of().models)
+    folder = work or Path("runs") / "detector" / name
+    # In the folder of a finished training the alias is looked up again; if it means another version, it is refused.
+    kept = None if (folder / "finished").is_file() else folder / "start.txt"
+    begun = find_start(start, settings_of(registry=registry), kept)
+    weights = begun.weights
     if (out / f"{name}.safetensors").resolve() == weights.resolve():
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
     schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
     command = command_line()
-    target = fit(name, weights, recipe, schedule, work or Path("runs") / "detector" / name, out, command)
+    target = fit(name, weights, recipe, schedule, folder, out, command)
     spec = read_spec(target)
     card = write_card(target, spec, weights, recipe, imgsz)
     console = Console()
@@ -74,7 +80,7 @@ def detector(
     console.print(f"{target}, {card.file}", highlight=False)
     if target_registry is not None:
         version = register_trained(
-            target_registry, name, "detector", target, data=recipe.folders, start=spec.start, command=command,
+            target_registry, name, "detector", target, data=recipe.folders, start=begun.version, command=command,
             figures=figures_of(card.precision) if card.precision else {}, more={"staged": str(staged)},
         )  # fmt: skip
         console.print(f"{version.label} is the candidate of {name}", highlight=False)
@@ -96,7 +102,7 @@ def head(
     lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate; else by a range test.")] = None,
     balance: Annotated[bool, typer.Option("--balance/--no-balance", help="Weigh rare classes more.")] = True,
     licence: Annotated[str, typer.Option("--licence", help="Of the pictures, for the card.")] = "not stated",
-    start: Annotated[str, typer.Option("--start", help="Detector whose layers are used, by name or path.")] = (
+    start: Annotated[str, typer.Option("--start", help="Detector whose layers are used: name, path or models:/…")] = (
         "wayside-n"
     ),
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
@@ -108,19 +114,21 @@ def head(
     """A small classifier on the detector's features, compared with other networks in one report."""
     from services.detector.heads.file import load_head
     from training.heads.command import Request, run_request
-    from training.models.heads import weights_version
     from training.models.register import register_trained
+    from training.start import find_start
 
     target_registry = _registry_for(name, register, registry)
+    begun = find_start(start, settings_of(registry=registry))
     request = Request(
-        name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","), start=start, imgsz=imgsz,
+        name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","),
+        start=str(begun.weights), imgsz=imgsz,
         licence=licence, threads=threads, command=command_line(),
     )  # fmt: skip
     target = run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
     if target_registry is not None:
         spec = load_head(target)[1]
         version = register_trained(
-            target_registry, name, "head", target, figures=spec.metrics, data=data, start=weights_version(start),
+            target_registry, name, "head", target, figures=spec.metrics, data=data, start=begun.version,
             command=request.command, more={"licence": spec.data.licence},
         )  # fmt: skip
         Console().print(f"{version.label} is the candidate of {name}", highlight=False)

@@ -1,18 +1,15 @@
 """Detector weights in a file that holds numbers and text only (safetensors), and YOLO's pickles without their code."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from ultralytics.nn.tasks import DetectionModel
 
-from services.detector.safe_file import KEY, read_safe, write_safe
+from services.detector.safe_file import KEY, read_safe, tensors_digest, write_safe
 from shared.exceptions import ModelError
 
 
@@ -57,7 +54,7 @@ def save_model(
     described = {key: value for key, value in architecture.items() if key != "yaml_file"}
     spec = ModelSpec(
         name=name, architecture=described, rows=list(rows), classes=list(classes), start=start, command=command,
-        tensors_sha256=_digest(kept),
+        tensors_sha256=tensors_digest(kept),
     )  # fmt: skip
     write_safe(path, kept, spec.model_dump_json(by_alias=True))
     return spec
@@ -95,7 +92,7 @@ def load_model(path: Path) -> DetectionModel:
         ModelError: damaged, or the numbers do not fit the architecture.
     """
     spec, tensors = _read(path)
-    if _digest(tensors) != spec.tensors_sha256:
+    if tensors_digest(tensors) != spec.tensors_sha256:
         raise ModelError(f"{path}: the numbers do not match their checksum; copy the file anew")
     try:
         network = DetectionModel(dict(spec.architecture), verbose=False)  # type: ignore[no-untyped-call]
@@ -112,12 +109,3 @@ def load_model(path: Path) -> DetectionModel:
 def _compact(tensor: Tensor) -> Tensor:
     kept = tensor.detach().cpu()
     return (kept.half() if kept.is_floating_point() else kept).contiguous().clone()
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for key in sorted(tensors):
-        value = tensors[key].contiguous()
-        digest.update(json.dumps([key, str(value.dtype), list(value.shape)]).encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return digest.hexdigest()

@@ -1,8 +1,11 @@
 """Files of numbers with a text beside them (safetensors): nothing in them can run."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -32,3 +35,13 @@ def read_safe(path: Path) -> tuple[str | None, dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
         return (file.metadata() or {}).get(KEY), tensors
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and numbers; kept beside them, it tells whether a copy is whole."""
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        digest.update(json.dumps([key, str(value.dtype), list(value.shape)]).encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()

@@ -84,9 +84,7 @@ class Source:
         )  # fmt: skip
 
     def _fetch(self, reference: str, version: ModelVersion) -> Registered:
-        wanted: Kind = "detector" if reference == self._model else "head"
-        if version.kind != wanted:
-            raise ModelError(f"{reference} ({version.label}) is a {version.kind}; a {wanted} is needed here")
+        _check_kind(reference, version, "detector" if reference == self._model else "head")
         assert self._registry is not None  # `resolve` gave the version
         return Registered(self._registry.fetch(version, _cache()), version.label)
 
@@ -122,8 +120,19 @@ def weights_of(settings: Settings) -> Path:
     """
     if not is_reference(settings.model):
         return find_weights(settings.model, settings.models)
+    return fetch_weights(settings.model, settings)[1]
+
+
+def fetch_weights(reference: str, settings: Settings) -> tuple[ModelVersion, Path]:
+    """The detector that a reference means now, and its file, which is fetched.
+
+    Raises:
+        ModelError: no such version, a head, or the registry cannot be reached.
+    """
     registry = Registry(settings.registry)
-    return registry.fetch(registry.resolve(settings.model), _cache())
+    version = registry.resolve(reference)
+    _check_kind(reference, version, "detector")
+    return version, registry.fetch(version, _cache())
 
 
 def release(stage: DetectorStage) -> None:
@@ -136,6 +145,11 @@ def release(stage: DetectorStage) -> None:
     if isinstance(stage.backend, TorchBackend):
         for layer in stage.backend.network.modules():
             layer.__dict__.pop("forward", None)
+
+
+def _check_kind(reference: str, version: ModelVersion, wanted: Kind) -> None:
+    if version.kind != wanted:
+        raise ModelError(f"{reference} ({version.label}) is a {version.kind}; a {wanted} is needed here")
 
 
 def _cache() -> Path:

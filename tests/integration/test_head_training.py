@@ -31,7 +31,11 @@ WEIGHTS = SHARED / "models" / "yolo11n-coco.pt"
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("shared_dir")]
 
 
-def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
+def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no route to the host")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     draw_stripes(tmp_path / "road", 24)
     (tmp_path / "road" / "wet").mkdir()
     (tmp_path / "road" / "empty" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
@@ -40,12 +44,15 @@ def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         app,
         ["train", "head", "--name", "road", "--data", str(tmp_path / "road"), "--out", str(tmp_path / "heads"),
-         "--start", str(WEIGHTS), "--imgsz", "160", "--epochs", "4", "--candidates", f"convnet,resnet18={weights}"],
+         "--start", str(WEIGHTS), "--imgsz", "160", "--epochs", "4",
+         "--candidates", f"convnet,resnet18={weights},resnet34"],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     told = " ".join(result.output.split())
     assert "empty/broken.jpg: corrupt picture" in told
     assert "wet: empty class" in told
+    left_out = "resnet34: left out: its pretrained weights cannot be downloaded (no route to the host)"
+    assert left_out in told
     net, spec = load_head(tmp_path / "heads" / "road.safetensors")
     assert spec.classes == ["empty", "stripes"]
     assert spec.metrics["f1"] > 0.8
@@ -54,7 +61,7 @@ def test_a_folder_becomes_a_head_a_card_and_a_report(tmp_path: Path) -> None:
     striped = cv2.imread(str(tmp_path / "road" / "stripes" / "3.png"), cv2.IMREAD_COLOR_RGB)
     assert net.from_condensed(backbone.condensed(striped)[None]).argmax() == 1  # type: ignore[arg-type]
     page = (tmp_path / "heads" / "road.html").read_text()
-    for word in ("torchvision resnet18", "small ConvNet", "<svg", "corrupt picture", "range test"):
+    for word in ("torchvision resnet18", "small ConvNet", "<svg", "corrupt picture", "range test", left_out):
         assert word in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "not stated" in (tmp_path / "heads" / "road.md").read_text()

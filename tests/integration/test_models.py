@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from services.cli import app
 from services.detector.heads.file import load_head, save_head
 from services.detector.model_file import load_model, read_spec, save_model
+from services.detector.weights import version_of
 from shared.exceptions import ConfigError, InputError, ModelError
 from shared.registry import Registry
 from tests.detector_heads import random_net
@@ -39,6 +40,7 @@ def registry(tmp_path: Path) -> Registry:
 def wayside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wayside:
     """Runs the command; an error that is told in one line is raised."""
     monkeypatch.setenv("WAYSIDE_REGISTRY", str(tmp_path / "registry"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, code: int = 0) -> Result:
@@ -160,23 +162,26 @@ def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
     wayside: Wayside, registry: Registry, tmp_path: Path
 ) -> None:
     draw_stripes(tmp_path / "road", 20)
-    asked = ["train", "head", "--name", "road", "--data", "road", "--out", "heads", "--start", str(SHIPPED)]
+    asked = ["train", "head", "--name", "road", "--data", "road", "--out", "heads"]
     asked += ["--imgsz", "160", "--epochs", "8", "--candidates", "head"]
-    wayside(*asked)
+    wayside(*asked, "--start", str(SHIPPED))
     assert registry.versions() == [], "it was not asked to register"
-    assert "road@1 is the candidate of road" in wayside(*asked, "--register").output
+    wayside("models", "add", str(SHIPPED))
+    registered = ["--start", "models:/wayside-n@candidate"]
+    assert "road@1 is the candidate of road" in wayside(*asked, *registered, "--register").output
     (version,) = registry.versions("road")
+    wayside("models", "promote", "wayside-n", "--force", "the alias of a start moves")
     spec = load_head(tmp_path / "heads" / "road.safetensors")[1]
     assert version.kind == "head"
     assert version.figures == spec.metrics
-    assert version.lineage["start"].startswith("wayside-n@")
+    assert version.lineage["start"] == f"models:/wayside-n/1@{version_of(SHIPPED).partition('@')[2]}"
     assert version.lineage["data"] == "road"
     assert len(version.lineage["data_sha256"]) == 64
     assert "threads" in version.lineage["machine"]
     folder = registry.fetch(version, tmp_path / "cache").parent
     assert {path.name for path in folder.iterdir()} == {"road.safetensors", "road.md", "road.html"}
 
-    data = ["--data", "road", "--start", str(SHIPPED), *QUICK, "--least", "1"]
+    data = ["--data", "road", "--start", "models:/wayside-n@production", *QUICK, "--least", "1"]
     wayside("models", "promote", "road", *data)
     (event,) = history_of(registry.resolve("models:/road@production"))
     assert event.figures["f1"] == pytest.approx(spec.metrics["f1"], abs=1e-3)

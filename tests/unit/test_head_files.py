@@ -11,6 +11,7 @@ from ultralytics.nn.modules import Conv
 from services.detector.heads.backbone import backbone_digest
 from services.detector.heads.file import DataCard, HeadSpec, load_head, save_head
 from services.detector.heads.net import HeadNet, HeadShape, condense
+from services.detector.weights import version_of
 from shared.exceptions import ModelError
 
 
@@ -128,6 +129,33 @@ def test_weights_that_do_not_fit_the_description_are_refused(tmp_path: Path) -> 
     save_file(net.state_dict(), path, metadata={"wayside": json.dumps(text)})
     with pytest.raises(ModelError, match="do not fit its description"):
         load_head(path)
+
+
+def test_a_flipped_bit_in_the_weights_is_found_by_their_checksum(tmp_path: Path) -> None:
+    path, net = tmp_path / "pavement.safetensors", patch_net()
+    save_head(path, net, spec_of(net))
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1  # of the last number; the header, which safetensors checks itself, stays whole
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="the numbers do not match their checksum; copy the file anew") as raised:
+        load_head(path)
+    assert str(path) in str(raised.value)
+
+
+def test_a_head_from_before_checksums_is_still_read(tmp_path: Path) -> None:
+    path, net = tmp_path / "pavement.safetensors", patch_net()
+    text = spec_of(net).model_dump_json(by_alias=True, exclude={"tensors_sha256"})
+    save_file(net.state_dict(), path, metadata={"wayside": text})
+    loaded, spec = load_head(path)
+    assert spec.tensors_sha256 is None
+    assert torch.equal(loaded(maps()), net(maps()))
+
+
+@pytest.mark.parametrize("name", ["pavement", "visibility"])
+def test_the_shipped_heads_carry_a_checksum_and_their_cards_name_them(name: str) -> None:
+    path = Path(__file__).resolve().parents[2] / "models" / "heads" / f"{name}.safetensors"
+    assert load_head(path)[1].tensors_sha256 is not None
+    assert f"Version `{version_of(path)}`" in path.with_suffix(".md").read_text(encoding="utf-8")
 
 
 class Network(nn.Module):

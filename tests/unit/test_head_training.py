@@ -3,7 +3,9 @@ import pytest
 import torch
 from torch import nn
 
+from services.detector.heads.panel import _result
 from shared.exceptions import ConfigError
+from tests.detector_heads import random_head
 from training.heads.augment import augment
 from training.heads.candidates import parse
 from training.heads.crackforest import crack_contrast, grid_of
@@ -93,6 +95,20 @@ def test_the_interval_resamples_pictures_not_patches() -> None:
     assert by_picture.f1 == by_patch.f1
     widths = [high - low for low, high in (by_picture.f1_interval, by_patch.f1_interval)]
     assert widths[0] > 2 * widths[1]
+
+
+def test_figures_are_of_the_decision_that_the_detector_takes() -> None:
+    """Of more than two classes too: not normal by the threshold, though normal is the most probable of all."""
+    probabilities = torch.tensor([[0.4, 0.35, 0.25], [0.6, 0.1, 0.3], [0.2, 0.3, 0.5], [0.71, 0.19, 0.1]])
+    labels, groups = torch.tensor([1, 2, 2, 0]), np.arange(4)
+    found = measure(probabilities.log(), labels, groups, 1.0, 0.5)
+    assert found.predicted.tolist() == [1, 0, 2, 0]
+    assert found.accuracy == 0.75
+    assert measure(probabilities.log(), labels, groups, 1.0, 0.3).predicted.tolist() == [1, 2, 2, 0]
+    assert measure(probabilities.log(), labels, groups, 1.0, 0.9).predicted.tolist() == [0, 0, 0, 0]
+    head = random_head("image", classes=["clear", "rain", "dark"], threshold=0.3)
+    told = [_result(head, row.numpy()).label for row in probabilities]
+    assert told == ["rain", "dark", "dark", "clear"]
 
 
 def blobs(count: int, seed: int, rare: float = 0.5, apart: float = 3.0) -> Kept:

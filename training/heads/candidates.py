@@ -4,6 +4,7 @@ Each has the same two parts: `prepare` turns a picture once into what is kept of
 whole work), `build` makes the network that is trained on that.
 """
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -95,7 +96,7 @@ class FrozenBody:
     For patches the body runs over the whole picture at twice its size, which brings its stride of 32 to 16 px.
 
     Raises:
-        ModelError: no pretrained weights: no file was given and the download fails.
+        ModelError: no pretrained weights: the file that was given holds none, or none was given and the download fails.
     """
 
     def __init__(self, name: str, weights: Path | None, kind: HeadKind, classes: int) -> None:
@@ -191,16 +192,22 @@ def _body(name: str, weights: Path | None) -> nn.Module:
         net = build(weights=None)
         try:
             net.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            raise ModelError(f"{weights}: no weights of torchvision's {name}: {str(error).splitlines()[0]}") from None
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise ModelError(
+                f"{weights}: no weights of torchvision's {name} ({_first_line(error)}); give its state_dict, as "
+                "torchvision's own download is"
+            ) from None
     else:
         try:
             net = build(weights="DEFAULT", progress=False)
         except (OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ModelError(
-                f"{name}: left out: its pretrained weights cannot be downloaded ({reason}); "
+                f"{name}: left out: its pretrained weights cannot be downloaded ({_first_line(error)}); "
                 f"give a file as {name}=WEIGHTS"
             ) from None
     features = net.get_submodule("features") if name == "vgg16" else nn.Sequential(*list(net.children())[:-2])
     return features.requires_grad_(False).eval()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" :")

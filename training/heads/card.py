@@ -53,6 +53,7 @@ def write_card(path: Path, spec: HeadSpec, results: Sequence[Result], version: s
     share = (
         f", {ours.ms / ours.detector_ms:.1%} of the detector's {ours.detector_ms:.1f} ms" if ours.detector_ms else ""
     )
+    others = ", then for the most probable of the others" if len(spec.classes) > 2 else ""
     lines = [
         f"# Head `{spec.name}`",
         "",
@@ -79,7 +80,7 @@ def write_card(path: Path, spec: HeadSpec, results: Sequence[Result], version: s
         "| --- | --- | --- | --: | --: | --: | --: |",
         *(_row(result) for result in results),
         "",
-        f"Decision from probability {spec.threshold:.2f} of not `{spec.classes[0]}`; temperature "
+        f"Decision from probability {spec.threshold:.2f} of not `{spec.classes[0]}`{others}; temperature "
         f"{spec.temperature:.2f}. Added to one 640x384 frame: {ours.ms:.2f} ms{share}.",
         "",
         "| true \\ said | " + " | ".join(spec.classes) + " |",

@@ -9,7 +9,6 @@ from typing import cast, get_args
 import torch
 
 from services.detector.heads.file import NAME, save_head
-from services.detector.weights import find_weights
 from shared.exceptions import ConfigError, ModelError
 from shared.settings import load_settings
 from training.data.problems import Problems
@@ -24,6 +23,7 @@ from training.heads.folder import read_folder
 from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console
+from training.start import find_start
 
 # Strides 4, 8 and 16: coarse enough to tell things apart, fine enough to see thin cracks, sharpness and noise.
 _LAYERS = (2, 4, 6)
@@ -38,6 +38,7 @@ class Request:
         data: folders or clips.
         degrade: make bad visibility from them.
         candidates: beside the head itself; see `candidates.parse`.
+        start: the detector whose features it looks at, as `find_start` takes it.
         imgsz: longer side of whole pictures for the backbone, pixels.
         command: as it was typed.
     """
@@ -83,7 +84,7 @@ def train_head(request: Request, plan: Plan) -> Path:
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
-    weights = find_weights(request.start, load_settings().models)
+    weights = find_start(request.start, load_settings()).weights
     head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), len(data.classes), _HIDDEN)
     candidates: list[Candidate] = [head]
     left_out = []

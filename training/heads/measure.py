@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from services.detector.heads.decision import decided
+
 Array = NDArray[np.float64]
 _DRAWS = 1000
 _BINS = 10
@@ -19,7 +21,7 @@ class Measured:
 
     Attributes:
         probabilities: (M, K), calibrated.
-        labels, predicted: (M,) classes.
+        labels, predicted: (M,) classes, true and decided.
         f1: of the second class where there are two, else the mean over all classes.
         f1_interval: 95 %, by resampling groups.
         draws: (draws,) F1 of each resampling, the same groups for all candidates, so that two can be compared.
@@ -115,12 +117,11 @@ def measure(
 
     Args:
         groups: (M,) number of the picture, or of the scene, that an example was cut from.
-        threshold: of two classes the second is taken from this probability; of more the most probable.
+        threshold: of the decision, which is the one that the detector takes with the head; see `decided`.
     """
     probabilities = torch.softmax(logits / temperature, 1).double().numpy()
     classes, truth = probabilities.shape[1], labels.numpy()
-    two = classes == 2
-    predicted = (probabilities[:, 1] >= threshold).astype(np.int64) if two else probabilities.argmax(1)
+    predicted = decided(probabilities, threshold)
     confusion = confusion_of(truth, predicted, classes)
     names, index = np.unique(groups, return_inverse=True)
     each = np.stack([confusion_of(truth[index == n], predicted[index == n], classes) for n in range(len(names))])

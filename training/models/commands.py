@@ -105,7 +105,7 @@ def promote(
 
     console = wide_console()
     outcome = promotion.promote(
-        opened(registry), name, version, Basis(tuple(data or ()), degrade, start, imgsz, incidents),
+        opened(registry), name, version, Basis(tuple(data or ()), degrade, start, imgsz, incidents, registry),
         Tolerances(tolerance, class_tolerance, slower, least), force, command_line(), lambda line: tell(console, line),
     )  # fmt: skip
     if outcome.rows:

@@ -12,15 +12,15 @@ from services.detector.heads.backbone import backbone_digest
 from services.detector.heads.file import HeadSpec, load_head
 from services.detector.heads.find import Head
 from services.detector.heads.net import HeadNet
-from services.detector.weights import find_weights, version_of
 from shared.exceptions import InputError, ModelError
-from shared.settings import load_settings
+from shared.settings import Settings
 from training.heads.compare import groups_of
 from training.heads.dataset import DataSet
 from training.heads.features import Backbone
 from training.heads.fit import flat
 from training.heads.measure import measure
 from training.models.promotion import Figure
+from training.start import find_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,21 @@ class LoadedHead:
         return Head(self.net, self.spec, self.version)
 
 
-def load(path: Path, label: str, starts: list[str]) -> LoadedHead:
+def load(path: Path, label: str, starts: list[str], settings: Settings) -> LoadedHead:
     """Read a head.
 
     Args:
         label: its version in the registry.
-        starts: detectors by name or path; the first whose layers are those that the head was trained on is taken.
+        starts: detectors, as `find_start` takes them; the first whose layers are those that the head was trained on
+            is taken.
+        settings: `models` and `registry` say where those are.
 
     Raises:
         ModelError: no head, or none of the detectors fits.
     """
     net, spec = load_head(path)
     for start in starts:
-        weights = find_weights(start, load_settings().models)
+        weights = find_start(start, settings).weights
         if backbone_digest(load_network(weights), spec.layers) == spec.backbone:
             return LoadedHead(net, spec, label, weights)
     raise ModelError(
@@ -88,13 +90,3 @@ def head_figures(loaded: LoadedHead, data: DataSet) -> dict[str, Figure]:
         value = 2 * right[index] / max(1, told[index] + true[index])
         figures[f"f1/{name}"] = Figure(float(value), "class", int(true[index]))
     return figures | {"roc_area": Figure(found.auc, "shown"), "ece": Figure(found.ece, "shown")}
-
-
-def start_of(lineage: str | None) -> list[str]:
-    """The name in a lineage's `yolo11n-coco@1a2b3c4d`."""
-    return [lineage.partition("@")[0]] if lineage else []
-
-
-def weights_version(start: str) -> str:
-    """Name and digest of the detector that a head is trained on."""
-    return version_of(find_weights(start))

@@ -8,14 +8,16 @@ import numpy as np
 
 from shared.exceptions import ConfigError, InputError
 from shared.registry import ModelVersion
+from shared.settings import load_settings
 from training.data.problems import Problems
 from training.heads.command import Request, read_data
 from training.heads.compare import FRAME
 from training.models.detectors import detector_figures, held_out
-from training.models.heads import head_figures, load, start_of
+from training.models.heads import head_figures, load
 from training.models.promotion import Figure
 from training.models.speed import forward_pass, in_turns
 from training.report import wide_console
+from training.start import start_of
 
 Measured = list[dict[str, Figure]]
 """Figures of each model, in the order of the models."""
@@ -31,6 +33,7 @@ class Basis:
         start: of heads, the detector whose features they look at.
         imgsz: longer side of a detector's input, pixels.
         incidents: scenes per kind of the incident benchmark; 0 leaves it out.
+        registry: where a `start` of a registry is; else the setting's.
     """
 
     data: tuple[Path, ...]
@@ -38,6 +41,7 @@ class Basis:
     start: str = "wayside-n"
     imgsz: int = 640
     incidents: int = 0
+    registry: str | None = None
 
 
 def measure_all(
@@ -90,7 +94,12 @@ def _heads(
     if not data.of("test"):
         raise InputError(f"--data {basis.data[0]}: has no pictures for the test")
     heads = [
-        load(file, version.label, [basis.start, *start_of(version.lineage.get("start"))])
+        load(
+            file,
+            version.label,
+            [basis.start, *start_of(version.lineage.get("start"))],
+            load_settings(registry=basis.registry),
+        )
         for version, file in zip(versions, files, strict=True)
     ]
     measured = []

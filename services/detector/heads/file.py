@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safetensors import SafetensorError
 
 from services.detector.heads.net import HeadKind, HeadNet, HeadShape
-from services.detector.safe_file import KEY, read_safe, write_safe
+from services.detector.safe_file import KEY, read_safe, tensors_digest, write_safe
 from services.detector.weights import version_of
 from shared.exceptions import ModelError
 
@@ -51,6 +51,7 @@ class HeadSpec(BaseModel):
         scale: pixels of the input per pixel of the training pictures.
         metrics: on the test split, with the decision threshold.
         created_by: the command that made it.
+        tensors_sha256: `tensors_digest` of its weights; None in files made before it was kept.
     """
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
@@ -73,6 +74,7 @@ class HeadSpec(BaseModel):
     metrics: dict[str, float] = {}
     data: DataCard
     created_by: str
+    tensors_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
     def _fits(self) -> "HeadSpec":
@@ -95,7 +97,7 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
         ModelError: it cannot be written.
     """
     tensors = {name: tensor.detach().cpu().float() for name, tensor in net.state_dict().items()}
-    whole = spec.model_copy(update={"temperature": net.temperature})
+    whole = spec.model_copy(update={"temperature": net.temperature, "tensors_sha256": tensors_digest(tensors)})
     try:
         write_safe(path, tensors, whole.model_dump_json(by_alias=True))
     except OSError as error:
@@ -105,6 +107,9 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
 
 def load_head(path: Path) -> tuple[HeadNet, HeadSpec]:
     """Read a head, ready for inference on the CPU in float32.
+
+    Its weights are checked against the checksum in its description; a file without one, made before it was kept, is
+    read unchecked.
 
     Raises:
         ModelError: missing, corrupt, or not a head; names the file and what is wrong.
@@ -123,6 +128,8 @@ def load_head(path: Path) -> tuple[HeadNet, HeadSpec]:
         raise ModelError(f"{path}: is no head of this version: {where}: {first['msg']}") from None
     except ValueError as error:
         raise ModelError(f"{path}: its description is no JSON: {error}") from None
+    if spec.tensors_sha256 is not None and tensors_digest(state) != spec.tensors_sha256:
+        raise ModelError(f"{path}: the numbers do not match their checksum; copy the file anew")
     net = HeadNet(spec.shape, temperature=spec.temperature)
     try:
         net.load_state_dict(state)

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from services.detector.backends.base import Inner
 from services.detector.backends.onednn import use_onednn
+from services.detector.heads.decision import decided
 from services.detector.heads.find import Head
 from services.detector.heads.net import HeadNet
 from shared.heads import MOST_COLUMNS, MOST_ROWS, HeadGrid, HeadResult
@@ -149,9 +150,9 @@ def _patch_result(head: Head, probabilities: np.ndarray, box: tuple[float, float
 
 
 def _result(head: Head, probabilities: np.ndarray, grid: HeadGrid | None = None) -> HeadResult:
-    """From (K,). The first class is the normal state; the others count together against the head's threshold."""
+    """From (K,)."""
     values = [round(min(max(float(value), 0.0), 1.0), 4) for value in probabilities]
-    label = 1 + int(probabilities[1:].argmax()) if 1 - probabilities[0] >= head.spec.threshold else 0
+    label = int(decided(probabilities, head.spec.threshold))
     classes = head.spec.classes
     return HeadResult(
         name=head.spec.name, version=head.version, label=classes[label], score=values[label],
