@@ -65,8 +65,8 @@ def detector(
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
     schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
-    command = command_line()
-    target = fit(name, weights, recipe, schedule, work or Path("runs") / "detector" / name, out, command)
+    command, digest = command_line(), recipe.digest()
+    target = fit(name, weights, recipe, schedule, work or Path("runs") / "detector" / name, out, command, digest)
     spec = read_spec(target)
     card = write_card(target, spec, weights, recipe, imgsz)
     console = Console()
@@ -74,8 +74,9 @@ def detector(
     console.print(f"{target}, {card.file}", highlight=False)
     if target_registry is not None:
         version = register_trained(
-            target_registry, name, "detector", target, data=recipe.folders, start=spec.start, command=command,
-            figures=figures_of(card.precision) if card.precision else {}, more={"staged": str(staged)},
+            target_registry, name, "detector", target, data=recipe.folders, digest=digest, start=spec.start,
+            command=command, figures=figures_of(card.precision) if card.precision else {},
+            more={"staged": str(staged)},
         )  # fmt: skip
         console.print(f"{version.label} is the candidate of {name}", highlight=False)
 

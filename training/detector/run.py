@@ -1,6 +1,5 @@
 """One training of a detector, from the data to a model file; a killed one goes on where it was."""
 
-import json
 import logging
 import os
 from dataclasses import asdict, dataclass
@@ -16,12 +15,12 @@ from ultralytics.utils import LOGGER, SETTINGS
 from services.detector.backends.network import load_network
 from services.detector.model_file import save_model
 from services.detector.weights import version_of
-from shared.exceptions import ConfigError
 from training.data.problems import Problems
 from training.detector.classes import own_class
 from training.detector.dataset import Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
+from training.detector.work import enter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +47,21 @@ class Schedule:
     seed: int
 
 
-def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str) -> Path:
+def train(
+    name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str, digest: str
+) -> Path:
     """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
+
+    Args:
+        digest: of the recipe's data; when they have changed, nothing in `folder` is gone on with.
 
     Raises:
         InputError: nothing to train on.
-        ConfigError: `folder` holds a training with other options.
+        ConfigError: `folder` holds a training with other options, or lies in the data.
     """
     console = Console(stderr=True)
-    folder.mkdir(parents=True, exist_ok=True)
     last = folder / "weights" / "last.pt"
-    _same_options(folder, name, start, recipe, schedule)
+    enter(folder, _options(name, start, recipe, schedule), recipe, digest, console)
     network = load_network(start)
     names = names_of(network)
     data = folder / "data" / "data.yaml"
@@ -83,15 +86,12 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
     return target
 
 
-def _same_options(folder: Path, name: str, start: Path, recipe: Recipe, schedule: Schedule) -> None:
-    """A training goes on only with the options that it began with; `keep` is applied at its end."""
+def _options(name: str, start: Path, recipe: Recipe, schedule: Schedule) -> dict[str, Any]:
+    """What a training must have begun with to go on; not `keep`, which is applied at its end."""
     options = {"name": name, "start": version_of(start), **asdict(recipe), **asdict(schedule)}
     options.pop("keep")
     options["folders"] = [str(item.resolve()) for item in recipe.folders]
-    text, file = json.dumps(options, indent=1), folder / "options.json"
-    if file.is_file() and file.read_text() != text:
-        raise ConfigError(f"{folder}: holds a training with other options; give another --work or delete it")
-    file.write_text(text)
+    return options
 
 
 def _fit(
