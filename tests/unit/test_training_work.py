@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from services.detector.weights import find_weights
-from shared.exceptions import ConfigError
+from shared.exceptions import ConfigError, InputError
 from tests.training_data import write_squares
 from training.detector import run
 from training.detector.dataset import Recipe
@@ -137,3 +137,40 @@ def test_work_and_data_must_lie_apart(tmp_path: Path, fits: Fits, work: str) -> 
     with pytest.raises(ConfigError, match=r"^--work .*: lies in --data .*own or around it; give a folder apart"):
         train(tmp_path, work=work)
     assert not (tmp_path / work / "options.json").exists()
+
+
+def test_every_problem_is_in_one_file_that_the_shortened_list_names(
+    tmp_path: Path, fits: Fits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = write_squares(tmp_path / "own", count=12)
+    for number in range(25):
+        (own / "images" / f"bad: {number:02d}.jpg").write_bytes(b"no picture")
+    (own / "labels" / "0.txt").write_text("0 1.5 0.5 0.2 0.2\n")
+    listed = tmp_path / "work" / "problems.txt"
+    told = []
+    for _ in range(2):
+        train(tmp_path)
+        told.append(capsys.readouterr().err)
+    assert len(fits.resumed) == 1
+    lines = listed.read_text().splitlines()
+    assert len(lines) == 26
+    assert sum(line.endswith("cannot be decoded") for line in lines) == 25
+    assert any("labels/0.txt" in line for line in lines)
+    assert told[0] == told[1], "the second run tells them again"
+    assert f"left out: … and 6 more, all in {listed}\n26 problems in the data\n" in told[0]
+    for path in (own / "images").glob("bad*"):
+        path.unlink()
+    (own / "labels" / "0.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    train(tmp_path)
+    assert not listed.exists()
+    assert "left out" not in capsys.readouterr().err
+
+
+def test_a_training_that_stops_for_its_data_lists_every_problem_too(tmp_path: Path, fits: Fits) -> None:
+    own = write_squares(tmp_path / "own", count=30)
+    for picture in (own / "images").iterdir():
+        picture.write_bytes(b"no picture")
+    with pytest.raises(InputError):
+        train(tmp_path)
+    assert not fits.resumed
+    assert (tmp_path / "work" / "problems.txt").read_text().count("cannot be decoded") == 30

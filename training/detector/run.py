@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,7 @@ def train(
     network = load_network(start)
     names = names_of(network)
     data = folder / "data" / "data.yaml"
-    if not (folder / "data" / "complete").is_file():
-        problems = Problems()
-        try:
-            write_dataset(recipe, names, folder / "data", problems)
-        finally:
-            problems.tell(console)
-        (folder / "data" / "complete").touch()
+    _prepare(recipe, names, folder, console)
     if not (folder / "finished").is_file():
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
         (folder / "finished").touch()
@@ -84,6 +79,21 @@ def train(
         classes=[own_class(row) for row in rows], start=version_of(start), command=command,
     )  # fmt: skip
     return target
+
+
+def _prepare(recipe: Recipe, names: Sequence[str], folder: Path, console: Console) -> None:
+    """The data, once; what is wrong with them is told in every run, and all of it is in `problems.txt`."""
+    complete, listed = folder / "data" / "complete", folder / "problems.txt"
+    if complete.is_file():
+        Problems.read(listed).tell(console, listed)
+        return
+    problems = Problems()
+    try:
+        write_dataset(recipe, names, folder / "data", problems)
+    finally:
+        problems.write(listed)
+        problems.tell(console, listed)
+    complete.touch()
 
 
 def _options(name: str, start: Path, recipe: Recipe, schedule: Schedule) -> dict[str, Any]:
