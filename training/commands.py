@@ -28,7 +28,7 @@ def detector(
         list[Path] | None, typer.Option("--data", help="Labelled pictures as YOLO, COCO or Pascal VOC; repeatable.")
     ] = None,
     staged: Annotated[int, typer.Option("--staged", min=0, help="Drawn road frames to add.")] = 0,
-    start: Annotated[str, typer.Option("--start", help="Weights to begin from, by name or path.")] = "yolo11n-coco",
+    start: Annotated[str, typer.Option("--start", help="Weights to begin from, by name or path.")] = "wayside-n",
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 20,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without progress until it ends.")] = 10,
     freeze: Annotated[int, typer.Option("--freeze", min=0, max=22, help="First layers that stay as they are.")] = 10,

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.detector.backends.network import load_network
 from services.detector.backends.torch import TorchBackend
+from services.detector.heads.find import find_heads, fitting
 from services.detector.model_file import read_spec
+from services.detector.weights import find_weights, version_of
 from shared.registry import ModelVersion, Registry
 from tests.training_data import write_squares
 from training.detector.classes import NAMES
@@ -25,11 +28,11 @@ def folder(tmp_path: Path) -> Path:
     return own
 
 
-def command(folder: Path, shared_dir: Path, tmp_path: Path, epochs: int) -> list[str]:
-    start = shared_dir / "models" / "yolo11n-coco.pt"
+def command(folder: Path, tmp_path: Path, epochs: int) -> list[str]:
+    """As in a fresh clone: from the shipped model."""
     return [
         sys.executable, "-m", "services.cli", "train", "detector", "--name", "squares", "--data", str(folder),
-        "--start", str(start), "--epochs", str(epochs), "--batch", "8", "--imgsz", "160", "--lr", "0.002",
+        "--epochs", str(epochs), "--batch", "8", "--imgsz", "160", "--lr", "0.002",
         "--repeat", "2", "--out", str(tmp_path / "models"), "--work", str(tmp_path / "work"),
         "--registry", str(tmp_path / "registry"),
     ]  # fmt: skip
@@ -40,11 +43,8 @@ def registered_files(version: ModelVersion, tmp_path: Path) -> set[str]:
     return {path.name for path in weights.parent.iterdir()}
 
 
-@pytest.mark.shared
-def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
-    folder: Path, shared_dir: Path, tmp_path: Path
-) -> None:
-    arguments, last = command(folder, shared_dir, tmp_path, 5), tmp_path / "work" / "weights" / "last.pt"
+def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(folder: Path, tmp_path: Path) -> None:
+    arguments, last = command(folder, tmp_path, 5), tmp_path / "work" / "weights" / "last.pt"
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as first:
         deadline = time.monotonic() + 120
         while not last.is_file() and first.poll() is None and time.monotonic() < deadline:
@@ -67,8 +67,12 @@ def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
     assert np.abs(boxes.xyxy[0] - [60, 60, 90, 90]).max() < 6
     card = (tmp_path / "models" / "squares.md").read_text()
     assert "cone, mAP50-95" in card
-    spec = read_spec(tmp_path / "models" / "squares.safetensors")
+    target = tmp_path / "models" / "squares.safetensors"
+    heads = fitting(find_heads("auto"), load_network(target), "squares")
+    assert [head.spec.name for head in heads] == ["pavement", "visibility"], "the shipped heads do not fit it"
+    spec = read_spec(target)
     assert spec.command in card
+    assert spec.start == version_of(find_weights("wayside-n"))
     version = Registry(str(tmp_path / "registry")).resolve("models:/squares@candidate")
     assert (version.number, version.kind) == (1, "detector")
     assert f"| cone, mAP50-95 | 0.000 | {version.figures['map50_95/cone']:.3f} |" in card
@@ -76,19 +80,16 @@ def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
     assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md"}
 
 
-@pytest.mark.shared
-def test_another_training_in_the_same_folder_and_a_bad_folder_end_with_one_line(
-    folder: Path, shared_dir: Path, tmp_path: Path
-) -> None:
+def test_another_training_in_the_same_folder_and_a_bad_folder_end_with_one_line(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "options.json").write_text("{}")
-    result = subprocess.run(command(folder, shared_dir, tmp_path, 1), capture_output=True, text=True, check=False)
+    result = subprocess.run(command(folder, tmp_path, 1), capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.strip().endswith("holds a training with other options; give another --work or delete it")
     for file in (folder / "images").iterdir():
         file.write_bytes(b"no picture")
     (tmp_path / "work" / "options.json").unlink()
-    result = subprocess.run(command(folder, shared_dir, tmp_path, 1), capture_output=True, text=True, check=False)
+    result = subprocess.run(command(folder, tmp_path, 1), capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "0.jpg: cannot be decoded" in result.stderr
     assert result.stderr.strip().splitlines()[-1].startswith("wayside: ")
