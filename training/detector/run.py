@@ -159,6 +159,7 @@ def _tell(console: Console, trainer: Any) -> None:
         f"epoch {trainer.epoch + 1} of {trainer.epochs}: {losses}; "
         f"mAP50 {figures.get('metrics/mAP50(B)', 0):.3f}, mAP50-95 {figures.get('metrics/mAP50-95(B)', 0):.3f}",
         highlight=False,
+        soft_wrap=True,  # the training service reads whole lines
     )
 
 
