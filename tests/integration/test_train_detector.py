@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ from services.detector.weights import find_weights, version_of
 from shared.registry import ModelVersion, Registry
 from tests.training_data import write_squares
 from training.detector.classes import NAMES
+from training.detector.dataset import Recipe
+from training.detector.run import Schedule, train
+from training.detector.trainer import DetectorTrainer
 
 
 @pytest.fixture
@@ -93,3 +97,26 @@ def test_another_training_in_the_same_folder_and_a_bad_folder_end_with_one_line(
     assert result.returncode == 2
     assert "0.jpg: cannot be decoded" in result.stderr
     assert result.stderr.strip().splitlines()[-1].startswith("wayside: ")
+
+
+def test_a_training_ends_after_the_epochs_of_patience_without_a_better_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    results = iter([0.3, 0.5, 0.5, 0.4, 0.6])
+
+    def judged(self: Any) -> tuple[dict[str, float], float]:
+        self.best_fitness = max(self.best_fitness or 0.0, fitness := next(results))
+        return {}, fitness
+
+    monkeypatch.setattr(DetectorTrainer, "validate", judged)
+    recipe = Recipe((write_squares(tmp_path / "own", count=12),), staged=0, repeat=1, seed=1)
+    schedule = Schedule(
+        epochs=9, patience=2, freeze=10, lr=5e-4, batch=4, imgsz=160, keep=0.0, teach=False, device="cpu", seed=1
+    )
+    train(
+        "squares", find_weights("wayside-n"), recipe, schedule, tmp_path / "work", tmp_path / "models", "command",
+        recipe.digest(),
+    )  # fmt: skip
+    told = capfd.readouterr().err
+    assert "epoch 4 of 9" in told
+    assert "epoch 5 of 9" not in told, "the best result was the second epoch's"

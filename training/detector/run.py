@@ -146,13 +146,14 @@ def _fit(
 
 
 def _begin(progress: Progress, task: TaskID, trainer: Any) -> None:
+    trainer.begun = trainer.epoch
     text = f"epoch {trainer.epoch + 1} of {trainer.epochs}"
     progress.update(task, description=text, completed=0, total=len(trainer.train_loader))
 
 
 def _tell(console: Console, trainer: Any) -> None:
-    if trainer.epoch >= trainer.epochs:
-        return  # the best epoch, judged again at the end
+    if trainer.epoch != trainer.begun:
+        return  # the best epoch, judged again at the end, which counts as one more
     figures = trainer.metrics
     losses = ", ".join(f"{name} {float(value):.3f}" for name, value in (trainer.tloss or {}).items())
     console.print(
