@@ -28,9 +28,7 @@ def detector(
         list[Path] | None, typer.Option("--data", help="Labelled pictures as YOLO, COCO or Pascal VOC; repeatable.")
     ] = None,
     staged: Annotated[int, typer.Option("--staged", min=0, help="Drawn road frames to add.")] = 0,
-    start: Annotated[
-        str, typer.Option("--start", help="Weights to begin from: name, path or models:/…")
-    ] = "yolo11n-coco",
+    start: Annotated[str, typer.Option("--start", help="Weights to begin from: name, path or models:/…")] = "wayside-n",
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 20,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Epochs without progress until it ends.")] = 10,
     freeze: Annotated[int, typer.Option("--freeze", min=0, max=22, help="First layers that stay as they are.")] = 10,
@@ -71,8 +69,8 @@ def detector(
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
     schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
-    command = command_line()
-    target = fit(name, weights, recipe, schedule, folder, out, command)
+    command, digest = command_line(), recipe.digest()
+    target = fit(name, weights, recipe, schedule, folder, out, command, digest)
     spec = read_spec(target)
     card = write_card(target, spec, weights, recipe, imgsz)
     console = Console()
@@ -80,8 +78,9 @@ def detector(
     console.print(f"{target}, {card.file}", highlight=False)
     if target_registry is not None:
         version = register_trained(
-            target_registry, name, "detector", target, data=recipe.folders, start=begun.version, command=command,
-            figures=figures_of(card.precision) if card.precision else {}, more={"staged": str(staged)},
+            target_registry, name, "detector", target, data=recipe.folders, digest=digest, start=begun.version,
+            command=command, figures=figures_of(card.precision) if card.precision else {},
+            more={"staged": str(staged)},
         )  # fmt: skip
         console.print(f"{version.label} is the candidate of {name}", highlight=False)
 

@@ -16,7 +16,7 @@ from tests.processes import await_true, read_all, service
 from tests.training_data import write_squares
 from training.service.ask import ask
 
-pytestmark = [pytest.mark.shared, pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.redis, pytest.mark.kafka, pytest.mark.timeout(420)]
 
 EPOCHS = 4
 

@@ -10,6 +10,7 @@ import yaml
 
 from shared.exceptions import InputError
 from training.data.coco_split import held_out
+from training.data.digest import digest_of_all
 from training.data.drawing import draw_frames
 from training.data.forms import read_boxes
 from training.data.labelled import LabelledPicture
@@ -37,6 +38,19 @@ class Recipe:
     staged: int
     repeat: int
     seed: int
+
+    def digest(self) -> str:
+        """SHA-256 of the folders' contents, hex digits; of a COCO file its own, without the pictures that it names.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        try:
+            return digest_of_all(self.folders)
+        except OSError as error:
+            raise InputError(
+                f"--data: {error.filename} cannot be read: {error.strerror}; allow it or move it"
+            ) from None
 
 
 def is_held_out(path: Path) -> bool:

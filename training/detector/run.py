@@ -1,8 +1,8 @@
 """One training of a detector, from the data to a model file; a killed one goes on where it was."""
 
-import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from ultralytics.utils import LOGGER, SETTINGS
 from services.detector.backends.network import load_network
 from services.detector.model_file import save_model
 from services.detector.weights import version_of
-from shared.exceptions import ConfigError
 from training.data.problems import Problems
 from training.detector.classes import own_class
 from training.detector.dataset import Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
+from training.detector.work import enter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,25 @@ class Schedule:
     seed: int
 
 
-def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str) -> Path:
+def train(
+    name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str, digest: str
+) -> Path:
     """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
+
+    Args:
+        digest: of the recipe's data; when they have changed, nothing in `folder` is gone on with.
 
     Raises:
         InputError: nothing to train on.
-        ConfigError: `folder` holds a training with other options.
+        ConfigError: `folder` holds a training with other options, or lies in the data.
     """
     console = Console(stderr=True)
-    folder.mkdir(parents=True, exist_ok=True)
     last = folder / "weights" / "last.pt"
-    _same_options(folder, name, start, recipe, schedule)
+    enter(folder, _options(name, start, recipe, schedule), recipe, digest, console)
     network = load_network(start)
     names = names_of(network)
     data = folder / "data" / "data.yaml"
-    if not (folder / "data" / "complete").is_file():
-        problems = Problems()
-        try:
-            write_dataset(recipe, names, folder / "data", problems)
-        finally:
-            problems.tell(console)
-        (folder / "data" / "complete").touch()
+    _prepare(recipe, names, folder, console)
     if not (folder / "finished").is_file():
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
         (folder / "finished").touch()
@@ -83,15 +81,27 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
     return target
 
 
-def _same_options(folder: Path, name: str, start: Path, recipe: Recipe, schedule: Schedule) -> None:
-    """A training goes on only with the options that it began with; `keep` is applied at its end."""
+def _prepare(recipe: Recipe, names: Sequence[str], folder: Path, console: Console) -> None:
+    """The data, once; what is wrong with them is told in every run, and all of it is in `problems.txt`."""
+    complete, listed = folder / "data" / "complete", folder / "problems.txt"
+    if complete.is_file():
+        Problems.read(listed).tell(console, listed)
+        return
+    problems = Problems()
+    try:
+        write_dataset(recipe, names, folder / "data", problems)
+    finally:
+        problems.write(listed)
+        problems.tell(console, listed)
+    complete.touch()
+
+
+def _options(name: str, start: Path, recipe: Recipe, schedule: Schedule) -> dict[str, Any]:
+    """What a training must have begun with to go on; not `keep`, which is applied at its end."""
     options = {"name": name, "start": version_of(start), **asdict(recipe), **asdict(schedule)}
     options.pop("keep")
     options["folders"] = [str(item.resolve()) for item in recipe.folders]
-    text, file = json.dumps(options, indent=1), folder / "options.json"
-    if file.is_file() and file.read_text() != text:
-        raise ConfigError(f"{folder}: holds a training with other options; give another --work or delete it")
-    file.write_text(text)
+    return options
 
 
 def _fit(
@@ -136,19 +146,21 @@ def _fit(
 
 
 def _begin(progress: Progress, task: TaskID, trainer: Any) -> None:
+    trainer.begun = trainer.epoch
     text = f"epoch {trainer.epoch + 1} of {trainer.epochs}"
     progress.update(task, description=text, completed=0, total=len(trainer.train_loader))
 
 
 def _tell(console: Console, trainer: Any) -> None:
-    if trainer.epoch >= trainer.epochs:
-        return  # the best epoch, judged again at the end
+    if trainer.epoch != trainer.begun:
+        return  # the best epoch, judged again at the end, which counts as one more
     figures = trainer.metrics
     losses = ", ".join(f"{name} {float(value):.3f}" for name, value in (trainer.tloss or {}).items())
     console.print(
         f"epoch {trainer.epoch + 1} of {trainer.epochs}: {losses}; "
         f"mAP50 {figures.get('metrics/mAP50(B)', 0):.3f}, mAP50-95 {figures.get('metrics/mAP50-95(B)', 0):.3f}",
         highlight=False,
+        soft_wrap=True,  # the training service reads whole lines
     )
 
 

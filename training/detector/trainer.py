@@ -122,7 +122,13 @@ class QuickModel(DetectionModel):
 
 
 class DetectorTrainer(DetectionTrainer):
-    """`DetectionTrainer` that keeps the rows of its start and adds those that the data have beside them."""
+    """`DetectionTrainer` that keeps the rows of its start and adds those that the data have beside them.
+
+    Attributes:
+        begun: the epoch that was begun last, counted from 0.
+    """
+
+    begun = -1
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
         """The network to train; a resumed one has our classes already."""

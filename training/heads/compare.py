@@ -49,12 +49,18 @@ class Result:
 def compare(
     data: DataSet, candidates: Sequence[Candidate], plan: Plan, say: Callable[[str], None] = lambda line: None
 ) -> list[Result]:
-    """Train and judge each candidate."""
+    """Train and judge each candidate.
+
+    Args:
+        say: is given a line after each split that is prepared, each epoch and each candidate. Epochs count through all
+            candidates, of as many as they may have; one that ends early leaves a gap.
+    """
     kept, seconds = prepare(data, candidates, plan.seed, say)
     results = []
-    for candidate in candidates:
+    for number, candidate in enumerate(candidates):
         splits = kept[candidate.name]
-        result = _judged(data, candidate, splits, plan, seconds[candidate.name])
+        told = _teller(candidate.name, number * plan.epochs, len(candidates) * plan.epochs, plan, say)
+        result = _judged(data, candidate, splits, plan, seconds[candidate.name], told)
         results.append(result)
         say(
             f"{candidate.name}: F1 {result.test.f1:.3f} on the test split after {len(result.history.val_loss)} epochs, "
@@ -98,13 +104,28 @@ def prepare(
     return kept, seconds
 
 
+def _teller(
+    name: str, before: int, whole: int, plan: Plan, say: Callable[[str], None]
+) -> Callable[[int, float, float], None]:
+    """Says each epoch of a candidate in the words that the training service looks for (training/service/job.py)."""
+
+    def told(epoch: int, train_loss: float, val_loss: float) -> None:
+        say(
+            f"epoch {before + epoch} of {whole}: {name} {epoch} of {plan.epochs}, "
+            f"loss {train_loss:.3f}, in validation {val_loss:.3f}"
+        )
+
+    return told
+
+
 def _judged(
-    data: DataSet, candidate: Candidate, splits: dict[Split, Kept], plan: Plan, prepare_seconds: float
-) -> Result:
+    data: DataSet, candidate: Candidate, splits: dict[Split, Kept], plan: Plan, prepare_seconds: float,
+    told: Callable[[int, float, float], None],
+) -> Result:  # fmt: skip
     torch.manual_seed(plan.seed)
     classes = len(data.classes)
     module = candidate.build(splits["train"].inputs[0])
-    history = fit(module, splits["train"], splits["val"], classes, plan)
+    history = fit(module, splits["train"], splits["val"], classes, plan, told)
     rows = {split: flat(predict(module, splits[split].inputs[0]), splits[split].labels[0]) for split in ("val", "test")}
     temperature = temperature_of(*rows["val"])
     logits, labels = rows["val"]

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -73,8 +73,15 @@ def class_weights(labels: Tensor, classes: int) -> Tensor:
     return counts.sum() / (classes * counts)
 
 
-def fit(module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan) -> History:
-    """Train in place; the weights of the epoch with the least validation loss stay."""
+def fit(
+    module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan,
+    tell: Callable[[int, float, float], None] = lambda epoch, train_loss, val_loss: None,
+) -> History:  # fmt: skip
+    """Train in place; the weights of the epoch with the least validation loss stay.
+
+    Args:
+        tell: is called after each epoch: how many have ended, the loss in training and in validation.
+    """
     begun = time.perf_counter()
     generator = torch.Generator().manual_seed(plan.seed)
     weights = class_weights(train.labels[0], classes) if plan.balanced else torch.ones(classes)
@@ -98,6 +105,7 @@ def fit(module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan) -> 
         history.train_loss.append(sum(losses) / len(losses))
         loss = float(_loss(predict(average, val.inputs[0]), val.labels[0], weights))
         history.val_loss.append(loss)
+        tell(epoch + 1, history.train_loss[-1], loss)
         if loss < best:
             best, kept, history.best = loss, copy.deepcopy(average.module.state_dict()), epoch
         elif epoch - history.best >= plan.patience:

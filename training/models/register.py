@@ -18,12 +18,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 def register_trained(
     registry: Registry, name: str, kind: Kind, weights: Path, *, figures: Mapping[str, float], data: Sequence[Path],
-    start: str, command: str, more: Mapping[str, str] | None = None,
+    start: str, command: str, digest: str | None = None, more: Mapping[str, str] | None = None,
 ) -> ModelVersion:  # fmt: skip
     """Register what a training wrote, as the candidate; its card and report beside it.
 
     Args:
         start: the weights that it began from, or whose features it looks at, with digest.
+        digest: of the data as they were when the training began; None: they are read now.
         more: further lineage.
     """
     lineage = {
@@ -31,7 +32,7 @@ def register_trained(
         "start": start,
         "file": version_of(weights),
         "data": ", ".join(path.name for path in data) or "none",
-        "data_sha256": digest_of_all(data),
+        "data_sha256": digest or digest_of_all(data),
         "machine": describe(),
         **(more or {}),
     }
