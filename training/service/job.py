@@ -12,6 +12,7 @@ from shared.training import TrainingRequest
 _EPOCH = re.compile(r"epoch (\d+) of (\d+)")
 _CANDIDATE = re.compile(r"(\S+@\d+) is the candidate of")
 _RESULT = "result.txt"
+_NAME = "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,20 @@ class Job:
         self._folder = DataFolder(settings.data / "training" / request.request_id)
         self._result = self._folder.path / _RESULT
         self._read = 0
-        self.model: str | None = self._result.read_text() if self._result.is_file() else None
+        self.model = self._made_before()
         self._process = (
-            None
-            if self.model
-            else ServerProcess("train", command_of(request, settings, self._folder.path), self._folder)
+            None if self.model else ServerProcess(_NAME, command_of(request, settings, self._folder.path), self._folder)
         )
+
+    def _made_before(self) -> str | None:
+        """What this request has made already: also where the trainer was killed before it had noted that."""
+        if self._result.is_file():
+            return self._result.read_text()
+        log = self._folder.path / f"{_NAME}.log"
+        found = _CANDIDATE.search(log.read_text(errors="replace")) if log.is_file() else None
+        if found:
+            self._result.write_text(found[1])
+        return found[1] if found else None
 
     def said(self) -> Said | None:
         """The last epoch that it has told since the last call."""
