@@ -174,7 +174,7 @@ def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
     assert len(version.lineage["data_sha256"]) == 64
     assert "threads" in version.lineage["machine"]
     folder = registry.fetch(version, tmp_path / "cache").parent
-    assert {path.name for path in folder.iterdir()} == {"road.safetensors", "road.md", "road.html"}
+    assert {path.name for path in folder.iterdir()} == {"road.safetensors", "road.md", "road.html", "road.trained"}
 
     data = ["--data", "road", "--start", str(SHIPPED), *QUICK, "--least", "1"]
     wayside("models", "promote", "road", *data)

@@ -73,7 +73,7 @@ def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(
     assert (version.number, version.kind) == (1, "detector")
     assert f"| cone, mAP50-95 | 0.000 | {version.figures['map50_95/cone']:.3f} |" in card
     assert version.lineage.items() >= {"command": spec.command, "start": spec.start, "data": "own"}.items()
-    assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md"}
+    assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md", "squares.trained"}
 
 
 @pytest.mark.shared

@@ -12,6 +12,7 @@ from training.data.auto_cutouts import Labelled, cut_all
 from training.data.overhead import Overhead
 from training.data.problems import Problems
 from training.data.roadside import Labels, Roadside
+from training.data.trained import fresh, read_trained, record_of
 from training.detector.classes import CLASSES, NAMES
 from training.detector.dataset import Recipe, is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
@@ -40,6 +41,8 @@ def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz
     network = load_network(start)
     names = names_of(network)
     held = [item for item in read_all(recipe.folders, names, Problems()) if is_held_out(item.path)]
+    # A split made since an earlier training holds out what the start has seen.
+    held = fresh(held, lambda item: item.path, read_trained(record_of(target)) or ())
     tables = []
     precision = None
     if held:

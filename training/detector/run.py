@@ -18,8 +18,9 @@ from services.detector.model_file import save_model
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError
 from training.data.problems import Problems
+from training.data.trained import read_trained, record_of, write_trained
 from training.detector.classes import own_class
-from training.detector.dataset import Recipe, write_dataset
+from training.detector.dataset import RECORD, Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
 
@@ -51,14 +52,17 @@ class Schedule:
 def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Path, out: Path, command: str) -> Path:
     """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
 
+    Beside it `<name>.trained` tells the pictures that it or its start was trained on.
+
     Raises:
-        InputError: nothing to train on.
+        InputError: nothing to train on, or the start's record cannot be read.
         ConfigError: `folder` holds a training with other options.
     """
     console = Console(stderr=True)
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / "weights" / "last.pt"
     _same_options(folder, name, start, recipe, schedule)
+    before = read_trained(record_of(start)) or frozenset()
     network = load_network(start)
     names = names_of(network)
     data = folder / "data" / "data.yaml"
@@ -80,6 +84,13 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
         target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, rows=rows,
         classes=[own_class(row) for row in rows], start=version_of(start), command=command,
     )  # fmt: skip
+    own = read_trained(folder / "data" / RECORD)
+    if (
+        own is None
+    ):  # a folder of an older Wayside: what was known of another model by this name is not true of this one
+        record_of(target).unlink(missing_ok=True)
+    else:
+        write_trained(record_of(target), own | before)
     return target
 
 

@@ -12,6 +12,7 @@ from shared.exceptions import ModelError
 from shared.registry import Kind, ModelVersion, Registry, check_name
 from training.bench.machine import describe
 from training.data.digest import digest_of_all
+from training.data.trained import SUFFIX
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,5 +93,5 @@ def _is_head(path: Path) -> bool:
 
 
 def _beside(weights: Path) -> list[Path]:
-    """Card and report."""
-    return [file for suffix in (".md", ".html") if (file := weights.with_suffix(suffix)).is_file()]
+    """Card, report, and the record of what it was trained on."""
+    return [file for suffix in (".md", ".html", SUFFIX) if (file := weights.with_suffix(suffix)).is_file()]
