@@ -18,6 +18,7 @@ from training.detector.dataset import Recipe, is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
 from training.detector.rows import names_of
 from training.scenes.canvas import Picture
+from training.trust import trusted
 
 _STAGED, _ABOVE, _SEED = 400, 200, 20_000
 
@@ -38,7 +39,7 @@ class Card:
 
 def write_card(target: Path, spec: ModelSpec, start: Path, recipe: Recipe, imgsz: int) -> Card:
     """Measure the model beside its start and write `<model>.md`."""
-    network = load_network(start)
+    network = load_network(start, trusted=trusted())
     names = names_of(network)
     held = [item for item in read_all(recipe.folders, names, Problems()) if is_held_out(item.path)]
     # A split made since an earlier training holds out what the start has seen.

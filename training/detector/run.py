@@ -23,6 +23,7 @@ from training.detector.classes import own_class
 from training.detector.dataset import RECORD, Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
+from training.trust import trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
     last = folder / "weights" / "last.pt"
     _same_options(folder, name, start, recipe, schedule)
     before = read_trained(record_of(start)) or frozenset()
-    network = load_network(start)
+    network = load_network(start, trusted=trusted())
     names = names_of(network)
     data = folder / "data" / "data.yaml"
     if not (folder / "data" / "complete").is_file():
@@ -78,7 +79,7 @@ def train(name: str, start: Path, recipe: Recipe, schedule: Schedule, folder: Pa
         (folder / "finished").touch()
     tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
     rows = names_of(tuned)
-    first = extended(load_network(start), rows)
+    first = extended(load_network(start, trusted=trusted()), rows)
     target = out / f"{name}.safetensors"
     save_model(
         target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, rows=rows,
@@ -129,7 +130,7 @@ def _fit(
         "hsv_s": 0.6, "hsv_v": 0.5, "erasing": 0.0,
     }  # fmt: skip
     teacher = (
-        load_network(start).to(_torch_device(schedule.device)).to(memory_format=torch.channels_last)
+        load_network(start, trusted=trusted()).to(_torch_device(schedule.device)).to(memory_format=torch.channels_last)
         if schedule.teach
         else None
     )

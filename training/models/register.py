@@ -13,6 +13,7 @@ from shared.registry import Kind, ModelVersion, Registry, check_name
 from training.bench.machine import describe
 from training.data.digest import digest_of_all
 from training.data.trained import SUFFIX
+from training.trust import trusted
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +58,7 @@ def register_file(registry: Registry, path: Path, name: str | None, command: str
         # Read for the check: weights that hold more than layers are refused.
         from services.detector.backends.network import load_network
 
-        load_network(path)
+        load_network(path, trusted=trusted())
         found = path.stem
     elif _is_head(path):
         _, head = load_head(path)
