@@ -80,6 +80,9 @@ def _detectors(
         say(f"staged scenes, {basis.incidents} of each kind")
         for figures, own in zip(measured, incident_figures(files, basis.imgsz, basis.incidents), strict=True):
             figures |= own
+    else:
+        # By default it would make a promotion of a minute one of half an hour.
+        say("staged incidents were left out, as they take long: --incidents 1 adds one drawn scene of each kind")
     return measured, [forward_pass(file, _frame(), basis.imgsz) for file in files]
 
 
