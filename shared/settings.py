@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     )
     trust_weights: bool = Field(
         False,
-        description="detector: open .pt weights that hold more than layers; they can run any code of their author",
+        description="detector, training: open .pt weights that hold more than layers; they can run any code of their "
+        "author",
     )
     device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
     backend: Literal["auto", "torch", "onnx", "openvino"] = Field(

@@ -99,6 +99,7 @@ def test_a_detector_is_promoted_refused_forced_and_rolled_back(
     assert aliases(registry, "wayside-n") == {"candidate": 1}
     told = wayside("models", "promote", "wayside-n", *data).output
     assert f"measuring on {PICTURES} pictures" in told
+    assert "staged incidents were left out, as they take long: --incidents 1 adds" in told
     assert aliases(registry, "wayside-n") == {"production": 1}
     with pytest.raises(ModelError, match="none was in production before wayside-n@1"):
         wayside("models", "rollback", "wayside-n")
@@ -152,6 +153,7 @@ def test_staged_incidents_are_among_the_figures(
     # At the resolution that the scenes are made for.
     told = wayside("models", "promote", "wayside-n", "--data", str(pictures), "--incidents", "1").output
     assert "incidents_found" in told
+    assert "staged incidents were left out" not in told
     (event,) = history_of(registry.resolve("models:/wayside-n@production"))
     assert event.figures["incidents_found"] == 1.0
     assert event.figures["false_alarms_per_hour"] >= 0
@@ -179,7 +181,7 @@ def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
     assert len(version.lineage["data_sha256"]) == 64
     assert "threads" in version.lineage["machine"]
     folder = registry.fetch(version, tmp_path / "cache").parent
-    assert {path.name for path in folder.iterdir()} == {"road.safetensors", "road.md", "road.html"}
+    assert {path.name for path in folder.iterdir()} == {"road.safetensors", "road.md", "road.html", "road.trained"}
 
     data = ["--data", "road", "--start", "models:/wayside-n@production", *QUICK, "--least", "1"]
     wayside("models", "promote", "road", *data)

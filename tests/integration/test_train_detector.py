@@ -81,7 +81,7 @@ def test_a_killed_training_goes_on_and_ends_in_a_model_that_the_detector_loads(f
     assert (version.number, version.kind) == (1, "detector")
     assert f"| cone, mAP50-95 | 0.000 | {version.figures['map50_95/cone']:.3f} |" in card
     assert version.lineage.items() >= {"command": spec.command, "start": spec.start, "data": "own"}.items()
-    assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md"}
+    assert registered_files(version, tmp_path) == {"squares.safetensors", "squares.md", "squares.trained"}
 
 
 def test_another_training_in_the_same_folder_and_a_bad_folder_end_with_one_line(folder: Path, tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from training.data.forms import read_boxes
 from training.data.labelled import LabelledPicture
 from training.data.problems import Problems
 from training.data.split import coco_number, side_of
+from training.data.trained import picture_digest, write_trained
 from training.detector.classes import NEW, rows_for
 
 # One drawn frame and one own picture in so many judge the training while it runs.
 _VALIDATED = 12
 _OWN_VALIDATED = 6
+RECORD = "pictures.trained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_all(folders: Sequence[Path], names: Sequence[str], problems: Problems) 
 
 
 def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Problems) -> Path:
-    """Write pictures, labels and lists below `out`; nothing held out is among them.
+    """Write pictures, labels, lists and the record of the pictures below `out`; nothing held out is among them.
 
     Args:
         names: of the start's rows, in order.
@@ -113,6 +115,7 @@ def write_dataset(recipe: Recipe, names: Sequence[str], out: Path, problems: Pro
     judging = judging or training[:1]
     for name, paths in (("train", training), ("val", judging)):
         (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))
+    write_trained(out / RECORD, [picture_digest(item.path) for item in seen])
     file = out / "data.yaml"
     lists = {"train": "train.txt", "val": "val.txt"}
     file.write_text(yaml.safe_dump({"path": str(out), **lists, "names": dict(enumerate(rows))}))

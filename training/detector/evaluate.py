@@ -15,6 +15,7 @@ from training.data.labelled import LabelledPicture
 from training.data.roadside import Labels
 from training.detector.classes import NAMES, SHARED, own_class
 from training.scenes.canvas import Picture
+from training.trust import trusted
 
 LEAST_SCORE = 0.001
 
@@ -54,7 +55,7 @@ def measure(weights: Path, pictures: Iterable[tuple[Picture, Labels]], imgsz: in
     Raises:
         ModelError: the weights cannot be loaded.
     """
-    return measure_backend(TorchBackend(weights, min_score=LEAST_SCORE), pictures, imgsz)
+    return measure_backend(TorchBackend(weights, min_score=LEAST_SCORE, trusted=trusted()), pictures, imgsz)
 
 
 def measure_backend(backend: Backend, pictures: Iterable[tuple[Picture, Labels]], imgsz: int) -> Precision:

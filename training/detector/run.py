@@ -17,11 +17,13 @@ from services.detector.backends.network import load_network
 from services.detector.model_file import save_model
 from services.detector.weights import version_of
 from training.data.problems import Problems
+from training.data.trained import read_trained, record_of, write_trained
 from training.detector.classes import own_class
-from training.detector.dataset import Recipe, write_dataset
+from training.detector.dataset import RECORD, Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
 from training.detector.work import enter
+from training.trust import trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,20 @@ def train(
 ) -> Path:
     """Train in `folder`, which keeps what a killed training needs to go on, and write `out/<name>.safetensors`.
 
+    Beside it `<name>.trained` tells the pictures that it or its start was trained on.
+
     Args:
         digest: of the recipe's data; when they have changed, nothing in `folder` is gone on with.
 
     Raises:
-        InputError: nothing to train on.
+        InputError: nothing to train on, or the start's record cannot be read.
         ConfigError: `folder` holds a training with other options, or lies in the data.
     """
     console = Console(stderr=True)
     last = folder / "weights" / "last.pt"
     enter(folder, _options(name, start, recipe, schedule), recipe, digest, console)
-    network = load_network(start)
+    before = read_trained(record_of(start)) or frozenset()
+    network = load_network(start, trusted=trusted())
     names = names_of(network)
     data = folder / "data" / "data.yaml"
     _prepare(recipe, names, folder, console)
@@ -72,12 +77,18 @@ def train(
         (folder / "finished").touch()
     tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
     rows = names_of(tuned)
-    first = extended(load_network(start), rows)
+    first = extended(load_network(start, trusted=trusted()), rows)
     target = out / f"{name}.safetensors"
     save_model(
         target, between(first, tuned, 1 - schedule.keep), first.yaml, name=name, rows=rows,
         classes=[own_class(row) for row in rows], start=version_of(start), command=command,
     )  # fmt: skip
+    own = read_trained(folder / "data" / RECORD)
+    if own is None:
+        # A folder of an older Wayside; what was known of another model by this name is not true of this one.
+        record_of(target).unlink(missing_ok=True)
+    else:
+        write_trained(record_of(target), own | before)
     return target
 
 
@@ -128,7 +139,7 @@ def _fit(
         "hsv_s": 0.6, "hsv_v": 0.5, "erasing": 0.0,
     }  # fmt: skip
     teacher = (
-        load_network(start).to(_torch_device(schedule.device)).to(memory_format=torch.channels_last)
+        load_network(start, trusted=trusted()).to(_torch_device(schedule.device)).to(memory_format=torch.channels_last)
         if schedule.teach
         else None
     )

@@ -12,6 +12,7 @@ from services.detector.heads.file import NAME, save_head
 from shared.exceptions import ConfigError, ModelError
 from shared.settings import load_settings
 from training.data.problems import Problems
+from training.data.trained import picture_digest, record_of, write_trained
 from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
 from training.heads.card import spec_of, write_card
 from training.heads.compare import compare
@@ -108,11 +109,18 @@ def train_head(request: Request, plan: Plan) -> Path:
     net = module.finished()
     net.temperature = results[0].temperature
     version = save_head(path, net, spec)
+    write_trained(record_of(path), trained_on(data))
     write_card(path.with_suffix(".md"), spec, results, version, path.stat().st_size)
     page = request.out / f"{data.name}.html"
     write_report(page, data, results, problems, left_out, request.command)
     console.print(f"{version}: {path}; report: {page}; card: {path.with_suffix('.md')}", highlight=False)
     return path
+
+
+def trained_on(data: DataSet) -> set[str]:
+    """Digests of the pictures that a head learns from or is chosen by; what was made of one picture counts as it."""
+    sources = {picture.source for split in ("train", "val") for picture in data.of(split)}
+    return {picture_digest(path) for path in sources if path is not None}
 
 
 def read_data(request: Request, problems: Problems) -> DataSet:

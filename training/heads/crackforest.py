@@ -56,7 +56,8 @@ def read_crackforest(name: str, folder: Path, problems: Problems) -> DataSet:
         if mask is not None:
             label = grid_of(mask)
             ignored += int((label[1:-1, 1:-1] == IGNORED).sum())
-            pictures.append(Picture(stem, stem, split_of(stem, val=0.1), partial(load_checked, paths[stem]), label))
+            load, split = partial(load_checked, paths[stem]), split_of(stem, val=0.1)
+            pictures.append(Picture(stem, stem, split, load, label, paths[stem]))
     if len(pictures) < _LEAST_PICTURES:
         raise problems.stop(f"--data {folder}: {len(pictures)} pictures with a mask, {_LEAST_PICTURES} are needed")
     unlabelled = len(set(paths) - set(masks))

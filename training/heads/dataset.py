@@ -28,6 +28,7 @@ class Picture:
         group: what it was made from; a group lies in one split only, and intervals resample groups.
         load: gives (H, W, 3) uint8 RGB.
         label: () int64 class, or (gh, gw) int64 with `IGNORED` where nothing is asked.
+        source: the file that it was read or made from; None of a clip's frame.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Picture:
     split: Split
     load: Callable[[], Pixels]
     label: NDArray[np.int64]
+    source: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

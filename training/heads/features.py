@@ -14,6 +14,7 @@ from services.detector.heads.net import HeadKind, condense
 from services.detector.heads.panel import cut, seen_part
 from services.detector.letterbox import Letterbox
 from training.heads.dataset import Pixels
+from training.trust import trusted
 
 
 class Backbone:
@@ -30,11 +31,11 @@ class Backbone:
     """
 
     def __init__(self, weights: Path, layers: Sequence[int], kind: HeadKind, imgsz: int | None, threads: int) -> None:
-        self.backend = TorchBackend(weights, threads=threads)
+        self.backend = TorchBackend(weights, threads=threads, trusted=trusted())
         self.layers = list(layers)
         self.kind: HeadKind = kind
         self.imgsz = imgsz
-        self.digest = backbone_digest(load_network(weights), layers)
+        self.digest = backbone_digest(load_network(weights, trusted=trusted()), layers)
         maps = self.maps(np.zeros((64, 64, 3), np.uint8))
         self.channels = [int(feature.shape[1]) for feature in maps]
         self.stride = 64 // int(maps[-1].shape[2])

@@ -1,5 +1,6 @@
 """A folder of pictures, one sub-folder per class: the form of any image-classification question."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def read_folder(name: str, folder: Path, problems: Problems, *, licence: str = "
     pictures = [
         Picture(
             str(path.relative_to(folder)), str(path.relative_to(folder)), split,
-            partial(load_checked, path), np.array(classes.index(label)),
+            partial(load_checked, path), np.array(classes.index(label)), path,
         )
         for path, label, split in rows if label in classes
     ]  # fmt: skip
@@ -75,7 +76,7 @@ def _divided(path: Path, label: str) -> Split:
 def _carve(picture: Picture) -> Picture:
     """Takes validation pictures from the training half, where a folder has none."""
     if picture.split == "train" and split_of(picture.group, val=0.2, test=0) == "val":
-        return Picture(picture.name, picture.group, "val", picture.load, picture.label)
+        return replace(picture, split="val")
     return picture
 
 

@@ -45,7 +45,7 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
                 if read_picture(path) is None:
                     problems.add(path, "corrupt picture; left out")
                 else:
-                    pictures += _kinds(path.stem, _split(path.stem), partial(load_checked, path))
+                    pictures += _kinds(path.stem, _split(path.stem), partial(load_checked, path), path)
         for clip in clips:
             pictures += _frames(clip, problems)
     if {picture.split for picture in pictures} < {"train", "val", "test"}:
@@ -72,7 +72,7 @@ def _split(stem: str) -> Split:
     return split_of(stem)
 
 
-def _kinds(group: str, split: Split, load: partial[Pixels]) -> list[Picture]:
+def _kinds(group: str, split: Split, load: partial[Pixels], source: Path | None = None) -> list[Picture]:
     """All five kinds for training and validation; for the test two, by a hash: scenes differ more than kinds."""
     kinds = list(DEGRADATIONS)
     chosen = list(range(len(kinds)))
@@ -81,9 +81,12 @@ def _kinds(group: str, split: Split, load: partial[Pixels]) -> list[Picture]:
         one = first[0] % len(kinds)
         chosen = sorted([one, (one + 1 + first[1] % (len(kinds) - 1)) % len(kinds)])
     return [
-        Picture(f"{group} {kinds[index]}", group, split, partial(degraded, load, kinds[index], group), np.array(index))
+        Picture(
+            f"{group} {kinds[index]}", group, split, partial(degraded, load, kinds[index], group), np.array(index),
+            source,
+        )
         for index in chosen
-    ]
+    ]  # fmt: skip
 
 
 def degraded(load: partial[Pixels], kind: str, group: str) -> Pixels:

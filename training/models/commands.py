@@ -83,7 +83,7 @@ def promote(
     start: Annotated[str, typer.Option("--start", help="Of a head: the detector that it looks into.")] = "wayside-n",
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     incidents: Annotated[
-        int, typer.Option("--incidents", min=0, help="Scenes per kind of the incident benchmark; 0: none.")
+        int, typer.Option("--incidents", min=0, help="Scenes per kind of the incident benchmark (slow); 0: none.")
     ] = 0,
     tolerance: Annotated[float, typer.Option("--tolerance", min=0, max=1, help="Of mAP or F1.")] = 0.01,
     class_tolerance: Annotated[

@@ -15,6 +15,7 @@ from training.detector.dataset import is_held_out, read_all
 from training.detector.evaluate import Precision, measure, read_pictures
 from training.detector.rows import names_of
 from training.models.promotion import Figure
+from training.trust import trusted
 
 
 def held_out(weights: Path, folders: Sequence[Path], console: Console) -> list[LabelledPicture]:
@@ -27,7 +28,7 @@ def held_out(weights: Path, folders: Sequence[Path], console: Console) -> list[L
         InputError: there are none.
     """
     problems = Problems()
-    found = read_all(folders, names_of(load_network(weights)), problems)
+    found = read_all(folders, names_of(load_network(weights, trusted=trusted())), problems)
     problems.tell(console)
     held = [item for item in found if is_held_out(item.path)]
     if not any(item.classes for item in held):

@@ -21,6 +21,7 @@ from training.heads.fit import flat
 from training.heads.measure import measure
 from training.models.promotion import Figure
 from training.start import find_start
+from training.trust import trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def load(path: Path, label: str, starts: list[str], settings: Settings) -> Loade
     net, spec = load_head(path)
     for start in starts:
         weights = find_start(start, settings).weights
-        if backbone_digest(load_network(weights), spec.layers) == spec.backbone:
+        if backbone_digest(load_network(weights, trusted=trusted()), spec.layers) == spec.backbone:
             return LoadedHead(net, spec, label, weights)
     raise ModelError(
         f"{label}: was trained on the features of another detector than {', '.join(starts)}; name it with --start"

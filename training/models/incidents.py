@@ -11,6 +11,7 @@ from training.evaluate import evaluate_all, fold
 from training.intervals import median
 from training.models.promotion import Figure
 from training.scenes.staged import compose
+from training.trust import trusted
 
 
 def incident_figures(weights: Sequence[Path], imgsz: int, scenes_per_kind: int) -> list[dict[str, Figure]]:
@@ -19,7 +20,7 @@ def incident_figures(weights: Sequence[Path], imgsz: int, scenes_per_kind: int) 
     Raises:
         InputError: the shared clips and pictures are not there.
     """
-    looks = [Look(TorchBackend(path), True) for path in weights]
+    looks = [Look(TorchBackend(path, trusted=trusted()), True) for path in weights]
     requests = requests_of("dev", scenes_per_kind)
     found = detect_all(looks, imgsz, requests, lambda: None)
     scenes = {request: compose(*request) for request in requests}

@@ -1,7 +1,7 @@
 """Both models of a promotion measured on the same data in the same minutes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from training.models.detectors import detector_figures, held_out
 from training.models.heads import head_figures, load
 from training.models.promotion import Figure
 from training.models.speed import forward_pass, in_turns
+from training.models.unseen import nothing_left, unseen
 from training.report import wide_console
 from training.start import start_of
 
@@ -69,7 +70,10 @@ def _detectors(
     versions: Sequence[ModelVersion], files: Sequence[Path], basis: Basis, say: Callable[[str], None]
 ) -> tuple[Measured, list[Callable[[], object]]]:
     console = wide_console()
-    held = held_out(files[0], basis.data, console)
+    found = held_out(files[0], basis.data, console)
+    held = unseen(found, lambda item: item.path, versions, files, say)
+    if not any(item.classes for item in held):
+        raise nothing_left(basis.data, len(found))
     measured = []
     for version, file in zip(versions, files, strict=True):
         say(f"{version.label}: measuring on {len(held)} pictures that training never saw")
@@ -80,6 +84,9 @@ def _detectors(
         say(f"staged scenes, {basis.incidents} of each kind")
         for figures, own in zip(measured, incident_figures(files, basis.imgsz, basis.incidents), strict=True):
             figures |= own
+    else:
+        # By default it would make a promotion of a minute one of half an hour.
+        say("staged incidents were left out, as they take long: --incidents 1 adds one drawn scene of each kind")
     return measured, [forward_pass(file, _frame(), basis.imgsz) for file in files]
 
 
@@ -93,6 +100,10 @@ def _heads(
     problems.tell(wide_console())
     if not data.of("test"):
         raise InputError(f"--data {basis.data[0]}: has no pictures for the test")
+    test = unseen(data.of("test"), lambda picture: picture.source, versions, files, say)
+    if not test:
+        raise nothing_left(basis.data, len(data.of("test")))
+    data = replace(data, pictures=test)
     heads = [
         load(
             file,
@@ -104,7 +115,7 @@ def _heads(
     ]
     measured = []
     for version, head in zip(versions, heads, strict=True):
-        say(f"{version.label}: measuring on {len(data.of('test'))} pictures that training never saw")
+        say(f"{version.label}: measuring on {len(test)} pictures that training never saw")
         measured.append(head_figures(head, data))
     # With its detector: that is what a frame costs, and what is added by a head alone is lost in the noise.
     return measured, [forward_pass(head.weights, _frame(), basis.imgsz, [head.head]) for head in heads]

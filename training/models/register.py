@@ -12,6 +12,8 @@ from shared.exceptions import ModelError
 from shared.registry import Kind, ModelVersion, Registry, check_name
 from training.bench.machine import describe
 from training.data.digest import digest_of_all
+from training.data.trained import SUFFIX
+from training.trust import trusted
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +59,7 @@ def register_file(registry: Registry, path: Path, name: str | None, command: str
         # Read for the check: weights that hold more than layers are refused.
         from services.detector.backends.network import load_network
 
-        load_network(path)
+        load_network(path, trusted=trusted())
         found = path.stem
     elif _is_head(path):
         _, head = load_head(path)
@@ -93,5 +95,5 @@ def _is_head(path: Path) -> bool:
 
 
 def _beside(weights: Path) -> list[Path]:
-    """Card and report."""
-    return [file for suffix in (".md", ".html") if (file := weights.with_suffix(suffix)).is_file()]
+    """Card, report, and the record of what it was trained on."""
+    return [file for suffix in (".md", ".html", SUFFIX) if (file := weights.with_suffix(suffix)).is_file()]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.find import Head
 from services.detector.letterbox import Letterbox
+from training.trust import trusted
 
 _ROUNDS, _WARM_UP = 20, 3
 
@@ -22,7 +23,7 @@ def forward_pass(
     Raises:
         ModelError: the weights cannot be loaded.
     """
-    backend = TorchBackend(weights, heads=heads)
+    backend = TorchBackend(weights, heads=heads, trusted=trusted())
     height, width = pixels.shape[:2]
     letterbox = Letterbox.fit(width, height, imgsz, backend.stride)
     batch = np.empty((1, *letterbox.shape, 3), np.uint8)
