@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         description="detector, training: open .pt weights that hold more than layers; they can run any code of their "
         "author",
     )
-    device: str = Field("auto", description="detector: auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", description="detector, training: auto, cpu, cuda or cuda:N")
     backend: Literal["auto", "torch", "onnx", "openvino"] = Field(
         "torch",
         description="detector: what runs the model; auto: on a CPU what is fastest there, measured once per machine",

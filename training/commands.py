@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.options import KafkaOption, settings_of
+from services.options import DeviceOption, KafkaOption, settings_of
 from shared.exceptions import ConfigError
 from training.models.commands import RegistryOption, command_line, opened
 
@@ -42,7 +42,7 @@ def detector(
         bool, typer.Option(help="The start's weights teach beside the labels, so that less is forgotten.")
     ] = True,
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
-    device: Annotated[str, typer.Option("--device", help="cpu, or a CUDA device such as 0.")] = "cpu",
+    device: DeviceOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model file and its card.")] = Path("models"),
     work: Annotated[Path | None, typer.Option("--work", help="Keeps what a killed training needs to go on.")] = None,
@@ -53,6 +53,7 @@ def detector(
     from services.detector.model_file import read_spec
     from training.detector.card import write_card
     from training.detector.dataset import Recipe
+    from training.detector.device import training_device
     from training.detector.run import Schedule
     from training.detector.run import train as fit
     from training.models.detectors import figures_of
@@ -63,12 +64,14 @@ def detector(
     folder = work or Path("runs") / "detector" / name
     # In the folder of a finished training the alias is looked up again; if it means another version, it is refused.
     kept = None if (folder / "finished").is_file() else folder / "start.txt"
-    begun = find_start(start, settings_of(registry=registry), kept)
+    settings = settings_of(registry=registry, device=device)
+    begun = find_start(start, settings, kept)
     weights = begun.weights
     if (out / f"{name}.safetensors").resolve() == weights.resolve():
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")
     recipe = Recipe(tuple(data or ()), staged, repeat, seed)
-    schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, device, seed)
+    where = training_device(settings.device)
+    schedule = Schedule(epochs, patience, freeze, lr, batch, imgsz, keep, teach, where, seed)
     command, digest = command_line(), recipe.digest()
     target = fit(name, weights, recipe, schedule, folder, out, command, digest)
     spec = read_spec(target)
