@@ -63,6 +63,11 @@ def test_a_rider_who_keeps_the_pace_of_the_cars_before_him_is_not_on_foot() -> N
     assert run(68, cars(17), someone(12, 62.0)) == []
 
 
+def test_on_a_taxiway_he_is_told() -> None:
+    taxiway = make_site([ROAD.model_copy(update={"kind": "taxiway"})])
+    assert persons(play(68, cars(17), someone(17, 62.0), stage=analyzer(taxiway))) == TOLD
+
+
 def test_without_traffic_before_him_nobody_can_tell() -> None:
     assert run(68, someone(12, 62.0)) == TOLD
 

@@ -25,7 +25,8 @@ class PersonOnLane(PresenceRule):
 
     def __init__(self, site: str, watches: Watches) -> None:
         super().__init__(site, watches)
-        self._pace = TrafficPace({key: watch.zone for key, watch in watches.items()})
+        # On runways and taxiways whoever has no vehicle around is told, however fast.
+        self._pace = TrafficPace({key: watch.zone for key, watch in watches.items() if watch.zone.kind == "lane"})
 
     def step(self, scene: Scene) -> list[Incident]:
         """See `Rule.step`."""
