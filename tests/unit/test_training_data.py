@@ -104,3 +104,10 @@ def test_the_dataset_holds_every_picture_but_those_held_out(tmp_path: Path) -> N
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^nothing to train on; give --data FOLDER or --staged COUNT$"):
         write_dataset(Recipe((), staged=0, repeat=1, seed=1), COCO, tmp_path / "data", Problems())
+
+
+def test_data_that_stop_a_training_are_named_one_and_all() -> None:
+    problems = Problems()
+    for number in range(30):
+        problems.add(Path(f"{number}.jpg"), "cannot be decoded")
+    assert str(problems.stop("nothing to train on")).count("cannot be decoded") == 30

@@ -58,7 +58,7 @@ class Problems:
 
     def stop(self, why: str) -> InputError:
         """The error that ends the training: why, then every problem."""
-        return InputError("\n  ".join([why, *self._shortened()]))
+        return InputError("\n  ".join([why, *self.lines()]))
 
     def _shortened(self, where_all: str = "") -> list[str]:
         listed = self.lines()
