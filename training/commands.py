@@ -56,16 +56,15 @@ def detector(
     from training.detector.device import training_device
     from training.detector.run import Schedule
     from training.detector.run import train as fit
+    from training.detector.work import start_note
     from training.models.detectors import figures_of
     from training.models.register import register_trained
     from training.start import find_start
 
     target_registry = _registry_for(name, register, registry)
     folder = work or Path("runs") / "detector" / name
-    # In the folder of a finished training the alias is looked up again; if it means another version, it is refused.
-    kept = None if (folder / "finished").is_file() else folder / "start.txt"
     settings = settings_of(registry=registry, device=device)
-    begun = find_start(start, settings, kept)
+    begun = find_start(start, settings, start_note(folder))
     weights = begun.weights
     if (out / f"{name}.safetensors").resolve() == weights.resolve():
         raise ConfigError(f"--out {out}: {name} would overwrite the weights that it begins from; give another --out")

@@ -48,22 +48,19 @@ class Centreline:
 
     def tangent(self, point: Point) -> Point:
         """Unit vector of the zone's run at a point (picture heights); beyond the ends that of the end."""
-        slope = self._slopes[self._slice(point)]
+        slope = self._slopes[self.place(point)]
         x, y = self._axis[0] - slope * self._axis[1], self._axis[1] + slope * self._axis[0]
         length = math.hypot(x, y)
         return x / length, y / length
 
     def width(self, point: Point) -> float:
         """How wide the zone is across its axis at a point, in picture heights."""
-        return self._widths[self._slice(point)]
+        return self._widths[self.place(point)]
 
     def place(self, point: Point) -> int:
         """Where along the zone a point lies, 0 to `PLACES` - 1, along the axis; beyond an end that of the end."""
-        return self._slice(point)
-
-    def _slice(self, point: Point) -> int:
         s = point[0] * self._axis[0] + point[1] * self._axis[1]
-        return min(max(math.floor((s - self._first) / self._step), 0), _SLICES - 2)
+        return min(max(math.floor((s - self._first) / self._step), 0), PLACES - 1)
 
 
 def _smooth(values: Floats) -> Floats:

@@ -1,13 +1,13 @@
 """How two models differ on the same picture: which boxes both have, and which only one."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from services.detector.sums import Sums
 from shared.geometry import Floats, iou
 from shared.messages import DetectedObject
 
@@ -18,7 +18,7 @@ SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Sums):
     """The boxes of one class.
 
     Attributes:
@@ -33,15 +33,6 @@ class Tally:
     only_candidate: int = 0
     iou: float = 0.0
     score: float = 0.0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.agreed + other.agreed,
-            self.only_production + other.only_production,
-            self.only_candidate + other.only_candidate,
-            self.iou + other.iou,
-            self.score + other.score,
-        )
 
 
 def compare(
@@ -74,15 +65,6 @@ def compare(
             float((new_scores[columns[of]] - old_scores[rows[of]]).sum()),
         )
     return tallies
-
-
-def total(tallies: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
-    """Several pictures together, by class."""
-    sums: defaultdict[str, Tally] = defaultdict(Tally)
-    for one in tallies:
-        for label, tally in one.items():
-            sums[label] += tally
-    return dict(sorted(sums.items()))
 
 
 def _arrays(objects: Sequence[DetectedObject], min_score: float) -> tuple[Floats, Floats, NDArray[np.str_]]:

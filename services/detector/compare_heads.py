@@ -1,8 +1,9 @@
 """How two versions of a head differ on the same picture."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from services.detector.sums import Sums
 from shared.heads import HeadResult
 
 Pair = tuple[str, str, str]
@@ -10,7 +11,7 @@ Pair = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class HeadTally:
+class HeadTally(Sums):
     """The frames that both judged.
 
     Attributes:
@@ -25,15 +26,6 @@ class HeadTally:
     only_candidate: int = 0
     difference: float = 0.0
 
-    def __add__(self, other: "HeadTally") -> "HeadTally":
-        return HeadTally(
-            self.frames + other.frames,
-            self.agreed + other.agreed,
-            self.only_production + other.only_production,
-            self.only_candidate + other.only_candidate,
-            self.difference + other.difference,
-        )
-
 
 def compare_heads(production: Iterable[HeadResult], candidate: Iterable[HeadResult]) -> dict[Pair, HeadTally]:
     """The differences on one frame, for each head that judged it in both."""
@@ -43,12 +35,6 @@ def compare_heads(production: Iterable[HeadResult], candidate: Iterable[HeadResu
         for old in production
         if (new := others.get(old.name)) is not None
     }
-
-
-def total_heads(tallies: Sequence[Mapping[Pair, HeadTally]]) -> dict[Pair, HeadTally]:
-    """Several frames together, by head and versions."""
-    pairs = sorted({pair for one in tallies for pair in one})
-    return {pair: sum((one[pair] for one in tallies if pair in one), HeadTally()) for pair in pairs}
 
 
 def _tally(old: HeadResult, new: HeadResult) -> HeadTally:

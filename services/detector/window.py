@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from services.detector.compare import MIN_SCORE, Tally, total
-from services.detector.compare_heads import HeadTally, Pair, total_heads
+from services.detector.compare import MIN_SCORE, Tally
+from services.detector.compare_heads import HeadTally, Pair
+from services.detector.sums import total
 from shared.clock import NS
 from shared.comparison import ClassComparison, HeadComparison, ModelComparison
 from shared.messages import Detections
@@ -39,7 +40,7 @@ class Window:
         self.production_s += production_s
         self.candidate_s += candidate_s
         self.tallies = total([self.tallies, tallies])
-        self.heads = total_heads([self.heads, heads])
+        self.heads = total([self.heads, heads])
 
     def message(self) -> ModelComparison:
         """The sums as they are published."""

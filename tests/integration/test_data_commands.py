@@ -123,16 +123,19 @@ def test_mistakes_end_with_one_line_and_exit_code_2(folder: Path, tmp_path: Path
         assert message in done.stderr
 
 
-@pytest.mark.shared
-def test_frames_for_labelling_are_doubtful_apart_and_come_with_boxes(shared_dir: Path, tmp_path: Path) -> None:
-    clip, out = shared_dir / "clips" / "highway.mp4", tmp_path / "out"
-    done = wayside(
-        "data", "sample", f"a2={clip}", "--count", "4", "--gap", "3", "--fps", "2", "--start", "2026-05-01T06:30:00Z",
-        "--imgsz", "320", "--out", str(out),
-    )  # fmt: skip
+def sampled(shared_dir: Path, out: Path, *options: str) -> list[dict[str, str]]:
+    """The rows of `sample.csv` for the highway as camera a2."""
+    clip = shared_dir / "clips" / "highway.mp4"
+    done = wayside("data", "sample", f"a2={clip}", *options, "--imgsz", "320", "--out", str(out))
     assert done.returncode == 0, done.stderr
     with (out / "sample.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.shared
+def test_frames_for_labelling_are_doubtful_apart_and_come_with_boxes(shared_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    rows = sampled(shared_dir, out, "--count", "4", "--gap", "3", "--fps", "2", "--start", "2026-05-01T06:30:00Z")
     assert len(rows) == 4
     scores = [float(row["score"]) for row in rows]
     assert scores == sorted(scores, reverse=True)
@@ -145,14 +148,7 @@ def test_frames_for_labelling_are_doubtful_apart_and_come_with_boxes(shared_dir:
 
 @pytest.mark.shared
 def test_frames_for_a_head_are_those_that_it_doubts(shared_dir: Path, tmp_path: Path) -> None:
-    clip, out = shared_dir / "clips" / "highway.mp4", tmp_path / "out"
-    done = wayside(
-        "data", "sample", f"a2={clip}", "--count", "3", "--gap", "2", "--fps", "0.5", "--head", "visibility",
-        "--imgsz", "320", "--out", str(out),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    with (out / "sample.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = sampled(shared_dir, tmp_path / "out", "--count", "3", "--gap", "2", "--fps", "0.5", "--head", "visibility")
     assert len(rows) == 3
     assert {(row["single"], row["missed"]) for row in rows} == {("0", "0")}
     for row in rows:

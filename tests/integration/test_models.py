@@ -2,22 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from click.testing import Result
-from typer.testing import CliRunner
 
-from services.cli import app
 from services.detector.heads.file import load_head, save_head
 from services.detector.model_file import load_model, read_spec, save_model
 from services.detector.weights import version_of
 from shared.exceptions import ConfigError, InputError, ModelError
 from shared.registry import Registry
+from tests.commands import Wayside, call
 from tests.detector_heads import random_net
 from tests.training_data import draw_stripes
 from training.data.coco_split import held_out
@@ -28,7 +25,6 @@ SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensor
 PICTURES = 10
 # Other tests run beside: speed is judged by tests of its own.
 QUICK = ["--slower", "1000", "--imgsz", "320"]
-Wayside = Callable[..., Result]
 
 
 @pytest.fixture
@@ -43,14 +39,7 @@ def wayside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wayside:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, arguments)
-        if isinstance(result.exception, (ConfigError, InputError, ModelError)):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
+    return call
 
 
 @pytest.fixture(scope="module")

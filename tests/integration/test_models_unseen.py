@@ -3,17 +3,14 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from services.cli import app
 from services.detector.backends.network import load_network
 from shared.exceptions import InputError
 from shared.registry import Registry
+from tests.commands import Wayside, call
 from tests.training_data import draw_stripes, write_squares
 from training.data.coco_split import held_out
 from training.data.problems import Problems
@@ -25,7 +22,6 @@ from training.models.history import history_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
 QUICK = ["--slower", "1000", "--imgsz", "160", "--start", str(SHIPPED)]
-Wayside = Callable[..., Result]
 
 
 @pytest.fixture
@@ -34,14 +30,7 @@ def wayside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wayside:
     monkeypatch.setenv("WAYSIDE_REGISTRY", str(tmp_path / "registry"))
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(app, arguments)
-        if isinstance(result.exception, InputError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result
-
-    return run
+    return call
 
 
 def trained_without_a_split(folder: Path, out: Path) -> Path:

@@ -1,17 +1,14 @@
 """Pickled weights that hold more than layers: trainings and the registry take them after the same flag as detectors."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from click.testing import Result
-from typer.testing import CliRunner
 
-from services.cli import app
 from services.detector.model_file import load_model
 from shared.exceptions import ModelError
 from shared.registry import Registry
+from tests.commands import Wayside, call
 from tests.training_data import draw_stripes, write_squares
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
@@ -26,7 +23,6 @@ HEAD = (
 )  # fmt: skip
 ADD = ("models", "add", "foreign.pt")
 PROMOTE = ("models", "promote", "foreign", "--data", "own", "--imgsz", "160")
-Wayside = Callable[..., Result]
 
 
 class Note:
@@ -43,14 +39,7 @@ def wayside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wayside:
     write_squares(tmp_path / "own", 24)
     draw_stripes(tmp_path / "road", 20)
 
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(app, arguments)
-        if isinstance(result.exception, ModelError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result
-
-    return run
+    return call
 
 
 @pytest.mark.parametrize("command", [DETECTOR, HEAD, ADD], ids=["detector", "head", "add"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.detector.compare_heads import HeadTally, compare_heads, total_heads
+from services.detector.compare_heads import HeadTally, compare_heads
+from services.detector.sums import total
 from services.detector.window import Window
 from shared.heads import HeadResult
 from shared.messages import Detections, FrameRef
@@ -55,7 +56,7 @@ def test_frames_are_summed_by_head_and_versions_and_told_as_means() -> None:
         compare_heads([said("damaged", 0.2)], [said("intact", 0.6, NEW)]),
         compare_heads([said("intact", 0.9)], [said("intact", 0.9, "pavement@3")]),
     ]
-    sums = total_heads(frames)
+    sums = total(frames)
     assert list(sums) == [PAIR, ("pavement", "pavement@1", "pavement@3")]
     ref = FrameRef(topic="frames", partition=0, offset=1, captured_at=1)
     detections = Detections(camera="cam", seq=1, frame=ref, width=64, height=48, model="m@1", objects=[])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.detector.compare import Tally, compare, total
+from services.detector.compare import Tally, compare
+from services.detector.sums import total
 from services.detector.window import Window
 from shared.clock import NS
 from shared.messages import DetectedObject, Detections, FrameRef

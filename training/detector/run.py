@@ -22,7 +22,7 @@ from training.detector.classes import own_class
 from training.detector.dataset import RECORD, Recipe, write_dataset
 from training.detector.rows import between, extended, names_of
 from training.detector.trainer import DetectorTrainer, QuickModel, Teacher
-from training.detector.work import enter
+from training.detector.work import FINISHED, enter
 from training.trust import trusted
 
 
@@ -72,9 +72,9 @@ def train(
     names = names_of(network)
     data = folder / "data" / "data.yaml"
     _prepare(recipe, names, folder, console)
-    if not (folder / "finished").is_file():
+    if not (folder / FINISHED).is_file():
         _fit(start, network, data, schedule, folder, last if last.is_file() else None, console)
-        (folder / "finished").touch()
+        (folder / FINISHED).touch()
     tuned, _ = load_checkpoint(folder / "weights" / "best.pt")  # type: ignore[no-untyped-call]
     rows = names_of(tuned)
     first = extended(load_network(start, trusted=trusted()), rows)

@@ -11,10 +11,20 @@ from rich.console import Console
 from shared.exceptions import ConfigError
 from training.detector.dataset import Recipe
 
+FINISHED = "finished"
 _OPTIONS, _DIGEST = "options.json", "data_sha256"
 # All that a training writes into its folder; nothing else there is touched.
 _FOLDERS = ("data", "weights")
-_FILES = ("finished", "start.pt", "results.csv", "args.yaml", "problems.txt")
+_FILES = (FINISHED, "start.pt", "results.csv", "args.yaml", "problems.txt")
+
+
+def start_note(folder: Path) -> Path | None:
+    """The file that keeps what an alias of `--start` meant when the training began; see `training.start.find_start`.
+
+    None in the folder of a finished training: there the alias is looked up again, and another version is refused as
+    another option is.
+    """
+    return None if (folder / FINISHED).is_file() else folder / "start.txt"
 
 
 def enter(folder: Path, options: Mapping[str, Any], recipe: Recipe, digest: str, console: Console) -> None:

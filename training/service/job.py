@@ -49,20 +49,21 @@ class Job:
         self._folder = DataFolder(settings.data / "training" / request.request_id)
         self._result = self._folder.path / _RESULT
         self._read = 0
-        self.model = self._made_before()
+        self.model = self._made()
         self._process = (
             None if self.model else ServerProcess(_NAME, command_of(request, settings, self._folder.path), self._folder)
         )
 
-    def _made_before(self) -> str | None:
-        """What this request has made already: also where the trainer was killed before it had noted that."""
+    def _made(self) -> str | None:
+        """What this request has made, also in an earlier job that was killed before it had noted that; else None."""
         if self._result.is_file():
             return self._result.read_text()
         log = self._folder.path / f"{_NAME}.log"
         found = _CANDIDATE.search(log.read_text(errors="replace")) if log.is_file() else None
-        if found:
-            self._result.write_text(found[1])
-        return found[1] if found else None
+        if found is None:
+            return None
+        self._result.write_text(found[1])  # the same request again finds this and trains nothing
+        return found[1]
 
     def said(self) -> Said | None:
         """The last epoch that it has told since the last call."""
@@ -86,10 +87,7 @@ class Job:
             return True
         if self._process.running():
             return False
-        found = _CANDIDATE.search(self._process.log_path.read_text(errors="replace"))
-        if found and self.model is None:
-            self.model = found[1]
-            self._result.write_text(self.model)  # the same request again finds this and trains nothing
+        self.model = self._made()
         return True
 
     @property
