@@ -12,15 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.analyzer.stage import CameraAnalyzer
-from services.detector.backends.torch import TorchBackend
-from services.detector.weights import find_weights
 from services.inspector.desk import Desk
 from services.inspector.opens import OpenIncidents
 from shared.clock import NS, to_ns
 from shared.inspection import Inspection, InspectionRequest, Verdict
 from shared.messages import Detections
-from shared.settings import load_settings
 from training.bench.learned import FAULT_AT_S, Request, Seen, see_all
+from training.bench.learned_options import add_backend, backend_of, told
 from training.bench.learned_scenes import lies_on
 from training.bench.machine import describe
 from training.intervals import wilson
@@ -109,15 +107,16 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=8, help="scenes in which a thing lies there from the start")
     parser.add_argument("--first", type=int, default=0, help="seed of the first scene of each kind")
     parser.add_argument("--details", action="store_true", help="list what was said wrongly or not at all, and why")
+    add_backend(parser)
     arguments = parser.parse_args()
-    backend = TorchBackend(find_weights(load_settings().model))
+    backend = backend_of(arguments)
     first = arguments.first
     requests: list[Request] = [(arguments.split, "later", seed) for seed in range(first, first + arguments.scenes)]
     cases = [case for pair in see_all(backend, requests, with_faults=True) for case in inspected(*pair)]
     requests = [(arguments.split, "start", seed) for seed in range(first, first + arguments.start)]
     cases += [case for pair in see_all(backend, requests) for case in inspected(*pair)]
     shown = f"{arguments.scenes} + {arguments.start} scenes from seed {first}"
-    print(f"Split {arguments.split}, {shown}, {backend.version}, {FPS} frames/s. "
+    print(f"Split {arguments.split}, {shown}, {told(backend)}, {FPS} frames/s. "
           f"{describe()}\n")  # fmt: skip
     print("\n".join(table(cases)))
     if arguments.details:

@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from itertools import chain
 
 from services.detector.backends.base import Backend
+from services.detector.backends.load import EXPORTED, Wanted, load
+from services.detector.memory.descriptors import LAYERS
+from services.detector.weights import find_weights
+from shared.settings import load_settings
+from training.bench.detections import PASS
 from training.bench.learned import Request, Seen, see_all
 from training.bench.machine import describe
 from training.scenes.scene import FPS, Scene
@@ -17,6 +22,18 @@ def add_options(parser: argparse.ArgumentParser, *, scenes: int, quiet: int) -> 
     parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
     parser.add_argument("--quiet", type=int, default=quiet, help="scenes of four minutes without a thing")
     parser.add_argument("--details", action="store_true", help="list what was missed, and false alarms")
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """`backend_of` reads it."""
+    parser.add_argument("--backend", default="torch", choices=("torch", *EXPORTED), help="what runs the model")
+
+
+def backend_of(options: argparse.Namespace) -> Backend:
+    """The model of the settings, as the command line wants it run."""
+    weights = find_weights(load_settings().model)
+    return load(options.backend, Wanted(weights, layers=LAYERS, batch=PASS))
 
 
 def scenes_of(options: argparse.Namespace, backend: Backend) -> Iterator[tuple[Scene, Seen]]:
@@ -30,4 +47,9 @@ def scenes_of(options: argparse.Namespace, backend: Backend) -> Iterator[tuple[S
 def headline(options: argparse.Namespace, backend: Backend) -> str:
     """What was shown to what, on what."""
     shown = f"{options.scenes} + {options.quiet} scenes from seed {options.first}"
-    return f"Split {options.split}, {shown}, {backend.version}, {FPS} frames/s. {describe()}\n"
+    return f"Split {options.split}, {shown}, {told(backend)}, {FPS} frames/s. {describe()}\n"
+
+
+def told(backend: Backend) -> str:
+    """What looked, for a headline."""
+    return f"{backend.version} by {backend.name} in {backend.precision}"

@@ -10,11 +10,8 @@ same boxes.
 import argparse
 from collections.abc import Sequence
 
-from services.detector.backends.torch import TorchBackend
-from services.detector.weights import find_weights
 from shared.messages import Detections
-from shared.settings import load_settings
-from training.bench.learned_options import add_options, headline, scenes_of
+from training.bench.learned_options import add_options, backend_of, headline, scenes_of
 from training.bench.learned_score import Score, judge
 from training.intervals import percentile, wilson
 from training.scenes.scene import Scene
@@ -54,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, scenes=40, quiet=16)
     options = parser.parse_args()
-    backend = TorchBackend(find_weights(load_settings().model))
+    backend = backend_of(options)
     sums: dict[str, Score] = {}
     times = []
     for scene, seen in scenes_of(options, backend):

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 import cv2
 import torch
 
-from services.detector.backends.torch import TorchBackend
-from services.detector.weights import find_weights
-from shared.settings import load_settings
 from training.bench.learned import Seen
-from training.bench.learned_options import add_options, headline, scenes_of
+from training.bench.learned_options import add_options, backend_of, headline, scenes_of
 from training.bench.learned_score import Score, judge
 from training.bench.rivals.autoencoder import Schedule
 from training.bench.rivals.dual import DualSettings
@@ -80,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, scenes=12, quiet=0)
     options = parser.parse_args()
-    backend = TorchBackend(find_weights(load_settings().model))
+    backend = backend_of(options)
     # Each method's time is that of one thread.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
