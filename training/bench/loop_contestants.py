@@ -34,9 +34,14 @@ _BACKENDS = ("openvino", "torch")
 
 
 def one_stream(
-    site: Site, camera: Camera, weights: Path, imgsz: int, folder: Path, inference: Path | None = None
-) -> dict[str, Contestant]:
-    """Everybody on one stream; `inference` is the Python of an environment with InferencePipeline.
+    site: Site, camera: Camera, weights: Path, imgsz: int, folder: Path, inference: Path | None = None,
+    int8: bool = False,
+) -> dict[str, Contestant]:  # fmt: skip
+    """Everybody on one stream.
+
+    Args:
+        inference: the Python of an environment with InferencePipeline.
+        int8: whether Wayside also takes part in whole numbers, which must have been made.
 
     Raises:
         ModelError: the model cannot be exported.
@@ -45,6 +50,9 @@ def one_stream(
     contestants = {
         f"wayside run, {name}": Contestant(wayside, (site, [camera], weights, name, imgsz)) for name in _BACKENDS
     }
+    if int8:
+        whole_numbers = Contestant(wayside, (site, [camera], weights, "openvino", imgsz, False, "int8"))
+        contestants["wayside run, openvino, int8"] = whole_numbers
     whole = Contestant(wayside, (site, [camera], weights, "openvino", imgsz, True))
     contestants["wayside run, openvino, with close-up and memory"] = whole
     for name, model in loops.items():
@@ -104,11 +112,12 @@ def exported(weights: Path, imgsz: int, batch: int, folder: Path) -> Path:
 
 
 def wayside(
-    site: Site, cameras: list[Camera], weights: Path, backend: str, imgsz: int, whole: bool = False
+    site: Site, cameras: list[Camera], weights: Path, backend: str, imgsz: int, whole: bool = False,
+    precision: str = "auto",
 ) -> Run:  # fmt: skip
     """`wayside run`, results and all; `whole`: with the close-ups and the memory that it has by default."""
     tune_process()
-    layered = load(backend, Wanted(weights, device="cpu", layers=LAYERS))
+    layered = load(backend, Wanted(weights, device="cpu", precision=precision, layers=LAYERS))
     if whole:
         stage = DetectorStage(layered, imgsz=imgsz, cameras=cameras, memory_every_s=MEMORY_EVERY_S)
     else:

@@ -10,6 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from services.detector.backends.load import Wanted
+from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
 from training.bench.clips import cut
 from training.bench.loop_contestants import many_streams, one_stream
@@ -17,6 +19,7 @@ from training.bench.machine import taken
 from training.bench.pipeline import highway
 from training.bench.ratios import ratio_table
 from training.bench.turns import Contestant, take_turns
+from training.models.export import make_int8
 from training.report import wide_console
 
 # Frames of the clip that a contestant runs first: primitives, graphs compiled for the shape, file cache.
@@ -40,15 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="Python of an environment with `inference` and `ultralytics`, for InferencePipeline",
     )
+    parser.add_argument("--calibrate", type=Path, help="pictures to make int8 with; it then takes part, one stream")
     options = parser.parse_args(arguments)
     others = taken()
     weights = find_weights(options.model)
+    if options.calibrate is not None:
+        make_int8(Wanted(weights, device="cpu", layers=LAYERS), options.calibrate, options.imgsz)
     site, camera = highway()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         short = cut(camera.source, _WARM, folder)
         clip = cut(camera.source, options.frames, folder)
-        contest = one_stream(site, camera, weights, options.imgsz, folder, options.inference_python)
+        contest = one_stream(
+            site, camera, weights, options.imgsz, folder, options.inference_python, options.calibrate is not None
+        )
         _run("one stream", contest, clip, short, options, others)
         if options.streams:
             clip = cut(camera.source, options.stream_frames, folder)
