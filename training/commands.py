@@ -158,16 +158,34 @@ def request(
     epochs: Annotated[int | None, typer.Option("--epochs", min=1)] = None,
     lr: Annotated[float | None, typer.Option("--lr")] = None,
     imgsz: Annotated[int | None, typer.Option("--imgsz")] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    staged: Annotated[int | None, typer.Option("--staged", help="Of a detector, as all to --teach.")] = None,
+    patience: Annotated[int | None, typer.Option("--patience")] = None,
+    freeze: Annotated[int | None, typer.Option("--freeze")] = None,
+    batch: Annotated[int | None, typer.Option("--batch")] = None,
+    repeat: Annotated[int | None, typer.Option("--repeat")] = None,
+    keep: Annotated[float | None, typer.Option("--keep")] = None,
+    teach: Annotated[bool | None, typer.Option("--teach/--no-teach")] = None,
+    degrade: Annotated[bool | None, typer.Option("--degrade", help="Of a head, as all to --licence.")] = None,
+    candidates: Annotated[
+        str | None, typer.Option("--candidates", help="NAME=WEIGHTS: a file below the trainer's WAYSIDE_DATASETS.")
+    ] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule")] = None,
+    balance: Annotated[bool | None, typer.Option("--balance/--no-balance")] = None,
+    licence: Annotated[str | None, typer.Option("--licence")] = None,
     request_id: Annotated[str | None, typer.Option("--id", help="The same id is the same training.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print what it tells until it has ended.")] = False,
     kafka: KafkaOption = None,
 ) -> None:
-    """Ask `wayside trainer` for a training; prints the request's id."""
+    """Ask `wayside trainer` for a training, with the options of `wayside train KIND`; prints the request's id."""
     from training.service.ask import run_request
 
     values = {
         "request_id": request_id, "kind": kind, "name": name, "data": data, "start": start, "epochs": epochs, "lr": lr,
-        "imgsz": imgsz,
+        "imgsz": imgsz, "seed": seed, "staged": staged, "patience": patience, "freeze": freeze, "batch": batch,
+        "repeat": repeat, "keep": keep, "teach": teach, "degrade": degrade,
+        "candidates": candidates.split(",") if candidates is not None else None, "schedule": schedule,
+        "balance": balance, "licence": licence,
     }  # fmt: skip
     if not run_request(settings_of(kafka=kafka).kafka, values, follow_it=follow):
         raise typer.Exit(1)
