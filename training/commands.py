@@ -107,6 +107,7 @@ def head(
         "wayside-n"
     ),
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
+    device: DeviceOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     threads: Annotated[int, typer.Option("--threads", help="Cores to use.", min=1)] = 2,
     register: RegisterOption = None,
@@ -119,11 +120,12 @@ def head(
     from training.start import find_start
 
     target_registry = _registry_for(name, register, registry)
-    begun = find_start(start, settings_of(registry=registry))
+    settings = settings_of(registry=registry, device=device)
+    begun = find_start(start, settings)
     request = Request(
         name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","),
         start=str(begun.weights), imgsz=imgsz,
-        licence=licence, threads=threads, command=command_line(),
+        licence=licence, threads=threads, command=command_line(), device=settings.device,
     )  # fmt: skip
     target = run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
     if target_registry is not None:
