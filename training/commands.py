@@ -84,7 +84,7 @@ def detector(
             command=command, figures=figures_of(card.precision) if card.precision else {},
             more={"staged": str(staged)},
         )  # fmt: skip
-        console.print(f"{version.label} is the candidate of {name}", highlight=False)
+        tell_candidate(console, version.label, name)
 
 
 @train.command()
@@ -115,6 +115,7 @@ def head(
 ) -> None:
     """A small classifier on the detector's features, compared with other networks in one report."""
     from services.detector.heads.file import load_head
+    from training.data.digest import digest_of_all
     from training.heads.command import Request, run_request
     from training.models.register import register_trained
     from training.start import find_start
@@ -127,14 +128,21 @@ def head(
         start=str(begun.weights), imgsz=imgsz,
         licence=licence, threads=threads, command=command_line(), device=settings.device,
     )  # fmt: skip
+    # Of the data as they are now: who adds a picture meanwhile adds none to what this head has seen.
+    digest = digest_of_all(data) if target_registry is not None else None
     target = run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
     if target_registry is not None:
         spec = load_head(target)[1]
         version = register_trained(
             target_registry, name, "head", target, figures=spec.metrics, data=data, start=begun.version,
-            command=request.command, more={"licence": spec.data.licence},
+            command=request.command, digest=digest, more={"licence": spec.data.licence},
         )  # fmt: skip
-        Console().print(f"{version.label} is the candidate of {name}", highlight=False)
+        tell_candidate(Console(), version.label, name)
+
+
+def tell_candidate(console: Console, version: str, name: str) -> None:
+    """The last line of a training that registers: the training service reads it, whole (training/service/job.py)."""
+    console.print(f"{version} is the candidate of {name}", highlight=False, soft_wrap=True)
 
 
 def _registry_for(name: str, wanted: bool | None, where: str | None) -> "Registry | None":

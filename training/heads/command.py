@@ -134,7 +134,7 @@ def read_data(request: Request, problems: Problems) -> DataSet:
         ConfigError, InputError: they cannot be used.
     """
     if request.degrade:
-        return read_degraded(request.name, list(request.data), problems)
+        return read_degraded(request.name, list(request.data), problems, request.licence)
     if len(request.data) != 1:
         raise ConfigError("--data: one folder is needed; several are for --degrade")
     if is_crackforest(request.data[0]):
