@@ -84,7 +84,7 @@ def detector(
             command=command, figures=figures_of(card.precision) if card.precision else {},
             more={"staged": str(staged)},
         )  # fmt: skip
-        console.print(f"{version.label} is the candidate of {name}", highlight=False)
+        tell_candidate(console, version.label, name)
 
 
 @train.command()
@@ -107,6 +107,7 @@ def head(
         "wayside-n"
     ),
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
+    device: DeviceOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     threads: Annotated[int, typer.Option("--threads", help="Cores to use.", min=1)] = 2,
     register: RegisterOption = None,
@@ -114,25 +115,34 @@ def head(
 ) -> None:
     """A small classifier on the detector's features, compared with other networks in one report."""
     from services.detector.heads.file import load_head
+    from training.data.digest import digest_of_all
     from training.heads.command import Request, run_request
     from training.models.register import register_trained
     from training.start import find_start
 
     target_registry = _registry_for(name, register, registry)
-    begun = find_start(start, settings_of(registry=registry))
+    settings = settings_of(registry=registry, device=device)
+    begun = find_start(start, settings)
     request = Request(
         name=name, data=data, out=out, degrade=degrade, candidates=candidates.split(","),
         start=str(begun.weights), imgsz=imgsz,
-        licence=licence, threads=threads, command=command_line(),
+        licence=licence, threads=threads, command=command_line(), device=settings.device,
     )  # fmt: skip
+    # Of the data as they are now: who adds a picture meanwhile adds none to what this head has seen.
+    digest = digest_of_all(data) if target_registry is not None else None
     target = run_request(request, schedule=schedule, epochs=epochs, lr=lr, balanced=balance, seed=seed)
     if target_registry is not None:
         spec = load_head(target)[1]
         version = register_trained(
             target_registry, name, "head", target, figures=spec.metrics, data=data, start=begun.version,
-            command=request.command, more={"licence": spec.data.licence},
+            command=request.command, digest=digest, more={"licence": spec.data.licence},
         )  # fmt: skip
-        Console().print(f"{version.label} is the candidate of {name}", highlight=False)
+        tell_candidate(Console(), version.label, name)
+
+
+def tell_candidate(console: Console, version: str, name: str) -> None:
+    """The last line of a training that registers: the training service reads it, whole (training/service/job.py)."""
+    console.print(f"{version} is the candidate of {name}", highlight=False, soft_wrap=True)
 
 
 def _registry_for(name: str, wanted: bool | None, where: str | None) -> "Registry | None":
@@ -158,16 +168,34 @@ def request(
     epochs: Annotated[int | None, typer.Option("--epochs", min=1)] = None,
     lr: Annotated[float | None, typer.Option("--lr")] = None,
     imgsz: Annotated[int | None, typer.Option("--imgsz")] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    staged: Annotated[int | None, typer.Option("--staged", help="Of a detector, as all to --teach.")] = None,
+    patience: Annotated[int | None, typer.Option("--patience")] = None,
+    freeze: Annotated[int | None, typer.Option("--freeze")] = None,
+    batch: Annotated[int | None, typer.Option("--batch")] = None,
+    repeat: Annotated[int | None, typer.Option("--repeat")] = None,
+    keep: Annotated[float | None, typer.Option("--keep")] = None,
+    teach: Annotated[bool | None, typer.Option("--teach/--no-teach")] = None,
+    degrade: Annotated[bool | None, typer.Option("--degrade", help="Of a head, as all to --licence.")] = None,
+    candidates: Annotated[
+        str | None, typer.Option("--candidates", help="NAME=WEIGHTS: a file below the trainer's WAYSIDE_DATASETS.")
+    ] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule")] = None,
+    balance: Annotated[bool | None, typer.Option("--balance/--no-balance")] = None,
+    licence: Annotated[str | None, typer.Option("--licence")] = None,
     request_id: Annotated[str | None, typer.Option("--id", help="The same id is the same training.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print what it tells until it has ended.")] = False,
     kafka: KafkaOption = None,
 ) -> None:
-    """Ask `wayside trainer` for a training; prints the request's id."""
+    """Ask `wayside trainer` for a training, with the options of `wayside train KIND`; prints the request's id."""
     from training.service.ask import run_request
 
     values = {
         "request_id": request_id, "kind": kind, "name": name, "data": data, "start": start, "epochs": epochs, "lr": lr,
-        "imgsz": imgsz,
+        "imgsz": imgsz, "seed": seed, "staged": staged, "patience": patience, "freeze": freeze, "batch": batch,
+        "repeat": repeat, "keep": keep, "teach": teach, "degrade": degrade,
+        "candidates": candidates.split(",") if candidates is not None else None, "schedule": schedule,
+        "balance": balance, "licence": licence,
     }  # fmt: skip
     if not run_request(settings_of(kafka=kafka).kafka, values, follow_it=follow):
         raise typer.Exit(1)

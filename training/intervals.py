@@ -1,8 +1,8 @@
-"""Confidence intervals and order statistics of an evaluation; pure functions."""
+"""Confidence intervals, a test and order statistics of an evaluation; pure functions."""
 
 import statistics
 from collections.abc import Sequence
-from math import ceil, sqrt
+from math import ceil, comb, sqrt
 
 from scipy.special import gammaincinv
 
@@ -46,6 +46,30 @@ def garwood(count: int, exposure: float) -> Interval | None:
     # chi2.ppf(p, 2k) / 2 is the inverse of the regularised incomplete gamma function of k.
     low = float(gammaincinv(count, 0.025)) if count else 0.0
     return low / exposure, float(gammaincinv(count + 1, 0.975)) / exposure
+
+
+def most_by_chance(against: int, chance: float) -> int:
+    """How many events of one kind chance still explains beside `against` of another that is as likely.
+
+    By the exact one-sided sign test (of pairs: McNemar, Psychometrika 1947): one more would be seen with a probability
+    of at most `chance`.
+
+    Args:
+        chance: 0.001..0.5; with 0.5 none more than `against`.
+
+    Example:
+        >>> [most_by_chance(gained, 0.2) for gained in (0, 1, 2)]  # 3 lost and none gained is more than chance
+        [2, 3, 5]
+    """
+    most = against
+    while _tail(most + 1, most + 1 + against) > chance:
+        most += 1
+    return most
+
+
+def _tail(heads: int, tosses: int) -> float:
+    """Probability of at least so many heads of a fair coin."""
+    return sum(comb(tosses, count) for count in range(heads, tosses + 1)) / (1 << tosses)
 
 
 def median(values: Sequence[float]) -> float | None:

@@ -1,5 +1,6 @@
 """The training service on real Kafka: killed in the middle of a training, started again; asked twice, asked badly."""
 
+import json
 import os
 import signal
 import time
@@ -23,8 +24,9 @@ EPOCHS = 4
 
 def request(request_id: str, folder: str = "squares") -> TrainingRequest:
     return TrainingRequest(
-        request_id=request_id, kind="detector", name="squares", data=[folder], epochs=EPOCHS, lr=0.002, imgsz=160
-    )
+        request_id=request_id, kind="detector", name="squares", data=[folder], epochs=EPOCHS, lr=0.002, imgsz=160,
+        batch=8, patience=EPOCHS, repeat=2, freeze=11, keep=0.1, teach=False,
+    )  # fmt: skip
 
 
 def told(bus: KafkaBus, request_id: str) -> list[TrainingProgress]:
@@ -62,6 +64,8 @@ def test_a_killed_trainer_goes_on_and_trains_nothing_twice(tmp_path: Path, own_k
     assert {item.model for item in first if item.status == "finished"} == {"squares@1"}
     (version,) = Registry(str(tmp_path / "registry")).versions()
     assert (version.label, set(version.aliases)) == ("squares@1", {"candidate"})
+    options = json.loads((last.parents[1] / "options.json").read_text())
+    assert [options[name] for name in ("batch", "patience", "repeat", "freeze", "teach")] == [8, EPOCHS, 2, 11, False]
     log = last.parents[2] / "train.log"
     assert f"epoch 1 of {EPOCHS}" not in log.read_text(), "it began anew"
     assert f"epoch {EPOCHS} of {EPOCHS}" in log.read_text()

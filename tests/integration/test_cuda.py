@@ -1,7 +1,13 @@
-"""Recorded passes on an NVIDIA GPU give what the CPU gives. What needs a GPU itself is skipped where there is none."""
+"""Recorded passes on an NVIDIA GPU give what the CPU gives, and trainings run there.
 
+What needs a GPU itself is skipped where there is none.
+"""
+
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,9 +17,13 @@ from services.detector.backends.base import Boxes
 from services.detector.backends.cuda import CudaBackend
 from services.detector.backends.load import Wanted, load_torch
 from services.detector.backends.torch import TorchBackend
+from services.detector.heads.file import load_head
 from services.detector.heads.find import find_heads
 from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
+from tests.commands import call
+from tests.training_data import draw_stripes, write_squares
+from training.heads.features import Backbone
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 SHAPE = (384, 640)
@@ -115,3 +125,43 @@ def test_threads_do_not_disturb_each_other(backend: CudaBackend, pictures: np.nd
 
     with ThreadPoolExecutor(backend.parallel, initializer=backend.join_parallel) as pool:
         assert all(pool.map(again, range(1, 7)))
+
+
+@on_gpu
+def test_a_detector_learns_on_the_gpu_and_its_weights_run_on_the_cpu(tmp_path: Path) -> None:
+    held = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    call(
+        "train", "detector", "--name", "squares", "--data", str(write_squares(tmp_path / "own")), "--epochs", "5",
+        "--batch", "8", "--imgsz", "160", "--lr", "0.002", "--repeat", "2", "--device", "cuda",
+        "--start", str(find_weights("wayside-n")), "--out", str(tmp_path / "models"), "--work", str(tmp_path / "work"),
+    )  # fmt: skip
+    assert json.loads((tmp_path / "work" / "options.json").read_text())["device"] == "0"
+    assert torch.cuda.max_memory_allocated() - held > 32 << 20, "the network and its gradients were not there"
+    learned = TorchBackend(tmp_path / "models" / "squares.safetensors", device="cpu", threads=1)
+    picture = np.full((160, 160, 3), 100, np.uint8)
+    picture[60:90, 60:90] = (240, 120, 30)
+    boxes = learned.forward(picture[None]).boxes[0]
+    assert learned.labels[boxes.classes[0]] == "cone"
+    assert np.abs(boxes.xyxy[0] - [60, 60, 90, 90]).max() < 6
+
+
+@on_gpu
+def test_a_head_learns_from_features_of_the_gpu_and_answers_on_the_cpu(tmp_path: Path) -> None:
+    road, weights = tmp_path / "road", find_weights("wayside-n")
+    draw_stripes(road, 24)
+    call(
+        "train", "head", "--name", "road", "--data", str(road), "--out", str(tmp_path), "--start", str(weights),
+        "--imgsz", "160", "--epochs", "8", "--candidates", "convnet", "--device", "cuda",
+    )  # fmt: skip
+    net, spec = load_head(tmp_path / "road.safetensors")
+    assert spec.metrics["f1"] > 0.8
+    own, exact = (Backbone(weights, spec.layers, spec.kind, 160, 1, device) for device in ("cuda", "cpu"))
+    assert (own.backend.device.type, own.digest) == ("cuda", exact.digest)
+    striped = cv2.imread(str(road / "stripes" / "3.png"), cv2.IMREAD_COLOR_RGB)
+    assert striped is not None
+    pixels = striped.astype(np.uint8)
+    here, there = exact.condensed(pixels), own.condensed(pixels)
+    assert torch.nn.functional.cosine_similarity(here, there, dim=0) > 0.999
+    answers = [int(net.from_condensed(kept[None]).argmax()) for kept in (here, there)]
+    assert answers == [spec.classes.index("stripes")] * 2

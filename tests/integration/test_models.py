@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,14 +18,16 @@ from shared.registry import Registry
 from tests.commands import Wayside, call
 from tests.detector_heads import random_net
 from tests.training_data import draw_stripes
+from training.bench.detections import Request
 from training.data.coco_split import held_out
-from training.models import incidents
+from training.models import generated_road, incidents
 from training.models.history import history_of
+from training.scenes.scene import INCIDENTS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
 PICTURES = 10
 # Other tests run beside: speed is judged by tests of its own.
-QUICK = ["--slower", "1000", "--imgsz", "320"]
+QUICK = ["--slower", "1000", "--imgsz", "320", "--incidents", "0"]
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ def test_a_detector_is_promoted_refused_forced_and_rolled_back(
     assert aliases(registry, "wayside-n") == {"candidate": 1}
     told = wayside("models", "promote", "wayside-n", *data).output
     assert f"measuring on {PICTURES} pictures" in told
-    assert "staged incidents were left out, as they take long: --incidents 1 adds" in told
+    assert "staged incidents were left out, as --incidents 0 asks for" in told
     assert aliases(registry, "wayside-n") == {"production": 1}
     with pytest.raises(ModelError, match="none was in production before wayside-n@1"):
         wayside("models", "rollback", "wayside-n")
@@ -133,20 +136,40 @@ def test_a_detector_is_promoted_refused_forced_and_rolled_back(
 
 
 @pytest.mark.shared
-def test_staged_incidents_are_among_the_figures(
+def test_staged_incidents_are_among_the_figures_unless_they_are_left_out(
     wayside: Wayside, registry: Registry, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(incidents, "requests_of", lambda split, limit: [(split, "stopped-vehicle", 0)][:limit])
+
+    def requests_of(split: str, limit: int, kinds: Sequence[str]) -> list[Request]:
+        assert (split, limit, kinds) == ("dev", incidents.DEFAULT, INCIDENTS)
+        return [(split, "stopped-vehicle", 0)]
+
+    monkeypatch.setattr(incidents, "requests_of", requests_of)
     wayside("models", "add", str(SHIPPED))
     # At the resolution that the scenes are made for.
-    told = wayside("models", "promote", "wayside-n", "--data", str(pictures), "--incidents", "1").output
-    assert "incidents_found" in told
-    assert "staged incidents were left out" not in told
+    told = wayside("models", "promote", "wayside-n", "--data", str(pictures)).output
+    assert "staged incidents: scenes of each type: 1" in told
     (event,) = history_of(registry.resolve("models:/wayside-n@production"))
     assert event.figures["incidents_found"] == 1.0
-    assert event.figures["false_alarms_per_hour"] >= 0
+    assert event.figures["incidents_found/stopped-vehicle"] == 1.0
+    assert event.figures["false_alarms"] >= 0
     assert event.figures["seconds_to_detect"] > 0
+
+
+def test_without_the_shared_clips_incidents_are_those_of_the_generated_road(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "clips" / "highway.mp4"
+    monkeypatch.setattr(incidents, "HIGHWAY", missing)
+    monkeypatch.setattr(incidents, "_ROADS", 1)
+    monkeypatch.setattr(generated_road, "SECONDS", 8.0)  # a person walks across from 5 s on
+    said: list[str] = []
+    (figures,) = incidents.incident_figures([SHIPPED], 640, None, False, said.append)
+    assert said == [f"staged incidents: generated roads: 1, as {missing} is not there"]
+    assert figures["incidents_found/person-on-lane"].value == 1.0
+    assert figures["false_alarms"].value == 0.0
+    assert [name for name in figures if "/" in name] == ["incidents_found/person-on-lane"]
 
 
 def test_a_trained_head_registers_itself_and_a_worse_one_is_refused(
@@ -199,6 +222,8 @@ def test_a_head_is_judged_only_on_its_own_question_and_features(wayside: Wayside
         wayside("models", "promote", "pavement", "--data", "road", "--start", str(SHIPPED))
     with pytest.raises(ConfigError, match="--incidents"):
         wayside("models", "promote", "pavement", "--data", "road", "--incidents", "1")
+    with pytest.raises(ConfigError, match="--all-kinds"):
+        wayside("models", "promote", "pavement", "--data", "road", "--all-kinds")
 
 
 def test_what_cannot_be_done_is_one_line(wayside: Wayside, registry: Registry, tmp_path: Path) -> None:

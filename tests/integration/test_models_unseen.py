@@ -21,7 +21,7 @@ from training.detector.rows import names_of
 from training.models.history import history_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
-QUICK = ["--slower", "1000", "--imgsz", "160", "--start", str(SHIPPED)]
+QUICK = ["--slower", "1000", "--imgsz", "160", "--incidents", "0", "--start", str(SHIPPED)]
 
 
 @pytest.fixture

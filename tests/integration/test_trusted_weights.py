@@ -22,7 +22,7 @@ HEAD = (
     "--imgsz", "160", "--candidates", "head", "--register",
 )  # fmt: skip
 ADD = ("models", "add", "foreign.pt")
-PROMOTE = ("models", "promote", "foreign", "--data", "own", "--imgsz", "160")
+PROMOTE = ("models", "promote", "foreign", "--data", "own", "--imgsz", "160", "--incidents", "0")
 
 
 class Note:

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.models.incidents import alone
 from training.models.promotion import Compared, Figure, Role, Tolerances, compare, worse
 
 TOLERANCES = Tolerances(overall=0.01, per_class=0.05, slower=0.1, least=30)
-JUDGED: tuple[Role, ...] = ("overall", "class", "speed", "found", "false")
-MORE_IS_BETTER = {"overall", "class", "found"}
+# One by one; staged incidents are judged by chance, below.
+JUDGED: tuple[Role, ...] = ("overall", "class", "speed")
+MORE_IS_BETTER = {"overall", "class"}
 
 
 def figures(role: Role) -> st.SearchStrategy[Figure]:
-    values = st.floats(0.1, 1000) if role in ("speed", "false") else st.floats(0, 1)
+    values = st.floats(0.1, 1000) if role == "speed" else st.floats(0, 1)
     return st.builds(Figure, values, st.just(role), st.integers(30, 1000))
 
 
@@ -24,7 +26,7 @@ judged = st.dictionaries(st.text(min_size=1, max_size=8), st.sampled_from(JUDGED
 
 def slack(figure: Figure) -> float:
     """How far the candidate may be from production, to the bad side."""
-    return {"overall": 0.01, "class": 0.05, "speed": 0.1 * figure.value}.get(figure.role, 0.0)
+    return {"overall": 0.01, "class": 0.05, "speed": 0.1 * figure.value}[figure.role]
 
 
 def shifted(figure: Figure, to_the_bad: float) -> Figure:
@@ -80,6 +82,52 @@ def test_a_class_is_judged_from_enough_examples_on(examples: int | None, refused
 
 def test_what_is_only_shown_forbids_nothing() -> None:
     assert worse(compare({"ece": Figure(0.9, "shown")}, {"ece": Figure(0.0, "shown")}, TOLERANCES)) == []
+
+
+def found(names: str, staged: int = 11) -> dict[str, Figure]:
+    """Incidents that were found, a letter for each."""
+    return {"incidents_found": Figure(len(names) / staged, "found", staged, frozenset(names))}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ("abcdefghijk", "abcdefghijk", False),
+        ("abcdefghijk", "abcdefghi", False),  # 2 lost, none gained: one of four equal models does that
+        ("abcdefghijk", "abcdefgh", True),
+        ("abcdefghij", "defghijk", False),  # 3 lost, 1 gained
+        ("abcdefghij", "efghijk", True),  # 4 lost, 1 gained
+        ("abc", "", True),
+        ("ab", "", False),
+        ("", "abc", False),
+    ],
+)
+def test_staged_incidents_that_are_lost_count_beside_those_that_are_gained(
+    before: str, after: str, refused: bool
+) -> None:
+    assert bool(worse(compare(found(before), found(after), TOLERANCES))) is refused
+
+
+@pytest.mark.parametrize(("before", "after", "refused"), [(0, 2, False), (0, 3, True), (1, 3, False), (1, 4, True)])
+def test_false_alarms_that_are_more_than_chance_are_worse(before: int, after: int, refused: bool) -> None:
+    old, new = ({"false_alarms": Figure(float(count), "false")} for count in (before, after))
+    assert bool(worse(compare(old, new, TOLERANCES))) is refused
+
+
+@given(st.sets(st.sampled_from("abcdefghijk")), st.sets(st.sampled_from("abcdefghijk")))
+def test_with_a_chance_of_one_half_fewer_found_is_worse(before: set[str], after: set[str]) -> None:
+    rows = compare(found("".join(before)), found("".join(after)), replace(TOLERANCES, chance=0.5))
+    assert bool(worse(rows)) is (len(after) < len(before))
+
+
+def test_incidents_that_only_one_has_found_are_named() -> None:
+    assert alone(found("abd"), found("abc")) == ["found by production only: c", "found by the candidate only: d"]
+    assert alone(found("ab"), found("ab")) == []
+
+
+def test_incidents_that_were_not_measured_never_pass() -> None:
+    (line,) = worse(compare(found("abcdef"), {}, TOLERANCES))
+    assert line == "incidents_found missing (production 0.545, limit 0.364)"
 
 
 def test_a_line_names_figure_both_values_and_the_limit() -> None:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from shared.settings import load_settings
 from shared.training import TrainingRequest
+from training.commands import tell_candidate
 from training.service import job
 from training.service.job import Job
 
@@ -30,6 +32,17 @@ def test_a_trainer_that_was_killed_between_the_registration_and_its_note_trains_
         assert found.model == "junction-7@3"
         found.stop()
         (folder / "train.log").unlink(missing_ok=True)  # the note is enough
+
+
+def test_the_longest_name_is_read_whole_from_a_training_that_writes_to_a_file(tmp_path: Path) -> None:
+    name = "n" * 63
+    folder = tmp_path / "training" / REQUEST.request_id
+    folder.mkdir(parents=True)
+    with (folder / "train.log").open("w") as log:
+        tell_candidate(Console(file=log), f"{name}@12", name)
+    found = Job(REQUEST, load_settings(data=tmp_path))
+    assert found.model == f"{name}@12"
+    found.stop()
 
 
 def test_one_that_was_killed_while_it_trained_trains(tmp_path: Path) -> None:

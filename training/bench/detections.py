@@ -25,6 +25,7 @@ from shared.frames import Frame
 from shared.jpeg import encode_jpeg
 from shared.messages import Detections, FrameRef
 from shared.settings import MEMORY_EVERY_S
+from shared.site import Camera
 from training.scenes.render import frames
 from training.scenes.staged import FPS, Scene, compose
 
@@ -139,7 +140,13 @@ def scene_frames(scene: Scene, idle_fps: float | None = None) -> Iterator[Frame]
 
 
 def _detect(looks: Sequence[Look], scene: Scene, imgsz: int, idle_fps: float | None) -> list[list[Detections]]:
-    cameras = scene.place.site(scene.id, FPS).cameras
+    return detect(looks, scene_frames(scene, idle_fps), scene.place.site(scene.id, FPS).cameras, imgsz)
+
+
+def detect(
+    looks: Sequence[Look], sent: Iterator[Frame], cameras: Sequence[Camera], imgsz: int
+) -> list[list[Detections]]:
+    """What each of `looks` sees on the frames of one camera."""
     stages = [
         DetectorStage(look.backend, imgsz=imgsz, cameras=cameras, memory_every_s=MEMORY_EVERY_S if look.closer else 0.0)
         for look in looks
@@ -147,7 +154,7 @@ def _detect(looks: Sequence[Look], scene: Scene, imgsz: int, idle_fps: float | N
     memories = [Memories() for _ in looks]
     found: list[list[Detections]] = [[] for _ in looks]
     watch = HealthWatch(cameras)
-    for group in _groups(scene_frames(scene, idle_fps)):
+    for group in _groups(sent):
         decoded = [stages[0].decode(frame) for frame in group]
         refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
         health = [watch.see(item) for item in decoded]

@@ -8,6 +8,7 @@ from services.alerts.lifecycle import AlertBook
 from services.analyzer.stage import CameraAnalyzer
 from shared.clock import NS, to_rfc3339
 from shared.messages import Alert, Detections
+from shared.site import Site
 from training.bench import baseline
 from training.bench.places import handle, placed
 from training.scenes.scene import FPS, Scene
@@ -30,8 +31,12 @@ def truth_of(scene: Scene) -> Truth:
 
 
 def wayside_alerts(scene: Scene, detections: Iterable[Detections]) -> list[Alert]:
-    """Every state of every alert that Wayside raises."""
-    site = scene.place.site(scene.id, FPS)
+    """Every state of every alert that Wayside raises, by the staged thing that it is about."""
+    return placed(scene, alerts_of(scene.place.site(scene.id, FPS), detections))
+
+
+def alerts_of(site: Site, detections: Iterable[Detections]) -> list[Alert]:
+    """Every state of every alert that Wayside raises for a site's only camera."""
     analyzer, book = CameraAnalyzer(site, site.cameras[0]), AlertBook()
     states = []
     for item in detections:
@@ -39,7 +44,7 @@ def wayside_alerts(scene: Scene, detections: Iterable[Detections]) -> list[Alert
             event = book.apply(incident, [])
             if event is not None:
                 states.append(event.alert)
-    return placed(scene, states)
+    return states
 
 
 def baseline_alerts(scene: Scene, detections: Sequence[Detections], labels: Sequence[str]) -> list[Alert]:

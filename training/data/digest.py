@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from shared.exceptions import InputError
+
 CARD = "data-card.md"
 # Notes that tools leave beside the data: Ultralytics's cache of labels, and the card itself, which quotes the digest.
 _NOTES = frozenset({".cache"})
@@ -32,6 +34,13 @@ def digest_of(folder: Path) -> str:
 
 
 def digest_of_all(sources: Sequence[Path]) -> str:
-    """One digest for several folders and clips, in any order; of a single one its own."""
-    digests = sorted(digest_of(source) for source in sources)
+    """One digest for several folders and clips, in any order; of a single one its own.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    try:
+        digests = sorted(digest_of(source) for source in sources)
+    except OSError as error:
+        raise InputError(f"--data: {error.filename} cannot be read: {error.strerror}; allow it or move it") from None
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -94,17 +94,22 @@ class FrozenBody:
     """A torchvision network: its body stays as it is, its last layer is replaced.
 
     For patches the body runs over the whole picture at twice its size, which brings its stride of 32 to 16 px.
+    It runs on `device`; what it gives is kept on the CPU, where the new last layer is trained.
 
     Raises:
         ModelError: no pretrained weights: the file that was given holds none, or none was given and the download fails.
     """
 
-    def __init__(self, name: str, weights: Path | None, kind: HeadKind, classes: int) -> None:
+    def __init__(
+        self, name: str, weights: Path | None, kind: HeadKind, classes: int,
+        device: str | torch.device = "cpu",
+    ) -> None:  # fmt: skip
         self.name = name
         self.words = f"torchvision {name}, frozen body, new last layer"
         self._kind = kind
         self._classes = classes
-        self._body = _body(name, weights)
+        self._device = device
+        self._body = _body(name, weights).to(device)
 
     @torch.inference_mode()
     def prepare(self, pixels: Pixels) -> Tensor:
@@ -113,7 +118,7 @@ class FrozenBody:
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if self._kind == "image" else cv2.INTER_LINEAR)
         tensor = torch.from_numpy(np.ascontiguousarray(resized)).permute(2, 0, 1)[None].float() / 255
         scaled = (tensor - torch.tensor(_MEAN).view(1, 3, 1, 1)) / torch.tensor(_STD).view(1, 3, 1, 1)
-        features: Tensor = self._body(scaled)
+        features: Tensor = self._body(scaled.to(self._device)).cpu()
         if self._kind == "image":
             return features.mean((2, 3))[0].half()
         mean = functional.avg_pool2d(features, 4, 2, 1, count_include_pad=False)

@@ -42,6 +42,8 @@ class Request:
         start: the detector whose features it looks at, as `find_start` takes it.
         imgsz: longer side of whole pictures for the backbone, pixels.
         command: as it was typed.
+        device: what computes the features, as in WAYSIDE_DEVICE; the heads themselves, which take seconds, learn on
+            the CPU.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Request:
     licence: str = "not stated"
     threads: int = 2
     command: str = ""
+    device: str = "auto"
 
 
 def run_request(request: Request, *, schedule: str, epochs: int, lr: float | None, balanced: bool, seed: int) -> Path:
@@ -86,7 +89,8 @@ def train_head(request: Request, plan: Plan) -> Path:
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     imgsz = None if data.kind == "patch" else request.imgsz
     weights = find_start(request.start, load_settings()).weights
-    head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), len(data.classes), _HIDDEN)
+    backbone = Backbone(weights, _LAYERS, data.kind, imgsz, request.threads, request.device)
+    head = FeatureHead(backbone, len(data.classes), _HIDDEN)
     candidates: list[Candidate] = [head]
     left_out = []
     for name, file in chosen:
@@ -94,7 +98,7 @@ def train_head(request: Request, plan: Plan) -> Path:
             if name == "convnet":
                 candidates.append(SmallConvNet(data.kind, len(data.classes)))
             elif name != "head":
-                candidates.append(FrozenBody(name, file, data.kind, len(data.classes)))
+                candidates.append(FrozenBody(name, file, data.kind, len(data.classes), backbone.backend.device))
         except ModelError as error:
             if file is not None:
                 raise
@@ -130,7 +134,7 @@ def read_data(request: Request, problems: Problems) -> DataSet:
         ConfigError, InputError: they cannot be used.
     """
     if request.degrade:
-        return read_degraded(request.name, list(request.data), problems)
+        return read_degraded(request.name, list(request.data), problems, request.licence)
     if len(request.data) != 1:
         raise ConfigError("--data: one folder is needed; several are for --degrade")
     if is_crackforest(request.data[0]):

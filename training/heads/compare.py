@@ -1,5 +1,6 @@
 """All candidates trained and judged on the same pictures, the same augmented copies and the same splits."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -152,9 +153,11 @@ def _speed(candidate: Candidate, module: nn.Module, temperature: float) -> tuple
     frame: Pixels = np.random.default_rng(0).integers(0, 255, (*FRAME, 3), dtype=np.uint8)
     if isinstance(candidate, FeatureHead):
         assert isinstance(module, Scaled)
-        net, backend = module.net, candidate.backbone.backend
+        backend = candidate.backbone.backend
+        net = copy.deepcopy(module.net).to(backend.device)
         maps = candidate.backbone.maps(frame)
-        times = np.array([(_ms(lambda: net.probabilities(maps)), _ms(lambda: backend.forward(frame[None])))
+        # On the CPU again: only then a GPU has done it.
+        times = np.array([(_ms(lambda: net.probabilities(maps).cpu()), _ms(lambda: backend.forward(frame[None])))
                           for _ in range(_TIMED)])  # fmt: skip
         own, whole = np.quantile(times, 0.25, axis=0)
         return float(own), float(whole)

@@ -28,10 +28,14 @@ class Backbone:
 
     Raises:
         ModelError: the weights cannot be loaded, or have no such layers.
+        ConfigError: no such device.
     """
 
-    def __init__(self, weights: Path, layers: Sequence[int], kind: HeadKind, imgsz: int | None, threads: int) -> None:
-        self.backend = TorchBackend(weights, threads=threads, trusted=trusted())
+    def __init__(
+        self, weights: Path, layers: Sequence[int], kind: HeadKind, imgsz: int | None, threads: int,
+        device: str = "auto",
+    ) -> None:  # fmt: skip
+        self.backend = TorchBackend(weights, threads=threads, device=device, trusted=trusted())
         self.layers = list(layers)
         self.kind: HeadKind = kind
         self.imgsz = imgsz

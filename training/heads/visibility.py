@@ -15,20 +15,24 @@ from shared.exceptions import InputError
 from training.data.coco_split import held_out
 from training.data.pictures import is_picture
 from training.data.problems import Problems
+from training.data.split import coco_number
 from training.heads.dataset import DataSet, Picture, Pixels, Split, load_checked, read_picture, split_of
 from training.heads.degrade import DEGRADATIONS
 
+_NOT_STATED = "not stated"
+_COCO = "COCO: CC-BY and alike, by picture; clips: see their provenance"
 _LONGER = 640
 _CLIPS = {".mp4", ".mkv", ".avi", ".mov"}
 # Frames of a clip, evenly spaced; the gap in the middle keeps the halves' pictures apart.
 _FRAMES, _GAP = 30, 0.04
 
 
-def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet:
+def read_degraded(name: str, sources: list[Path], problems: Problems, licence: str = _NOT_STATED) -> DataSet:
     """Pictures of the classes, made of each source picture and of some frames of each clip.
 
     Args:
         sources: folders of pictures, or clips.
+        licence: of the pictures, for the card; those of COCO have theirs.
 
     Raises:
         InputError: nothing usable; lists every problem.
@@ -54,7 +58,7 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
     return DataSet(
         name, "image", list(DEGRADATIONS), pictures,
         f"clear pictures of {', '.join(source.name for source in sources)}, degraded by training/heads/degrade.py",
-        "COCO: CC-BY and alike, by picture; clips: see their provenance",
+        _COCO if licence == _NOT_STATED and any(map(_of_coco, pictures)) else licence,
         [
             "rain, fog, smoke, darkness and dirt are synthetic; no picture of real bad weather was seen",
             "degradations so mild that people would call the picture clear are neither trained nor tested",
@@ -63,6 +67,10 @@ def read_degraded(name: str, sources: list[Path], problems: Problems) -> DataSet
         ],
         variants=0, photometric=False,
     )  # fmt: skip
+
+
+def _of_coco(picture: Picture) -> bool:
+    return picture.source is not None and coco_number(picture.source.stem) is not None
 
 
 def _split(stem: str) -> Split:

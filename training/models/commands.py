@@ -83,13 +83,32 @@ def promote(
     start: Annotated[str, typer.Option("--start", help="Of a head: the detector that it looks into.")] = "wayside-n",
     imgsz: Annotated[int, typer.Option("--imgsz", min=160, max=1920, help="Longer side of the input, pixels.")] = 640,
     incidents: Annotated[
-        int, typer.Option("--incidents", min=0, help="Scenes per kind of the incident benchmark (slow); 0: none.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--incidents",
+            min=0,
+            max=12,
+            help="Of a detector: staged scenes of each type of incident; 0: none. Without it one, which takes two "
+            "models about four minutes on two cores.",
+        ),
+    ] = None,
+    all_kinds: Annotated[
+        bool, typer.Option("--all-kinds", help="As many scenes without incident too; five times as long.")
+    ] = False,
     tolerance: Annotated[float, typer.Option("--tolerance", min=0, max=1, help="Of mAP or F1.")] = 0.01,
     class_tolerance: Annotated[
         float, typer.Option("--class-tolerance", min=0, max=1, help="Of mAP or F1 of one class.")
     ] = 0.05,
     least: Annotated[int, typer.Option("--least", min=1, help="Examples from which a class is judged.")] = 30,
+    chance: Annotated[
+        float,
+        typer.Option(
+            "--chance",
+            min=0.001,
+            max=0.5,
+            help="Of staged incidents: refuse what an equal model shows this often; 0.2: 3 lost and none gained.",
+        ),
+    ] = 0.2,
     slower: Annotated[float, typer.Option("--slower", min=0, help="Share of the time per picture.")] = 0.1,
     force: Annotated[
         str | None, typer.Option("--force", help="Promote all the same, for this reason, which is kept.")
@@ -104,10 +123,11 @@ def promote(
     from training.report import wide_console
 
     console = wide_console()
+    basis = Basis(tuple(data or ()), degrade, start, imgsz, incidents, all_kinds, registry)
+    tolerances = Tolerances(tolerance, class_tolerance, slower, least, chance)
     outcome = promotion.promote(
-        opened(registry), name, version, Basis(tuple(data or ()), degrade, start, imgsz, incidents, registry),
-        Tolerances(tolerance, class_tolerance, slower, least), force, command_line(), lambda line: tell(console, line),
-    )  # fmt: skip
+        opened(registry), name, version, basis, tolerances, force, command_line(), lambda line: tell(console, line)
+    )
     if outcome.rows:
         tell(console, side_by_side(outcome.rows, outcome.candidate, outcome.production))
     if outcome.refused:

@@ -14,6 +14,7 @@ from training.heads.command import Request, read_data
 from training.heads.compare import FRAME
 from training.models.detectors import detector_figures, held_out
 from training.models.heads import head_figures, load
+from training.models.incidents import alone, incident_figures
 from training.models.promotion import Figure
 from training.models.speed import forward_pass, in_turns
 from training.models.unseen import nothing_left, unseen
@@ -33,7 +34,9 @@ class Basis:
         degrade: of heads, as in `wayside train head`.
         start: of heads, the detector whose features they look at.
         imgsz: longer side of a detector's input, pixels.
-        incidents: scenes per kind of the incident benchmark; 0 leaves it out.
+        incidents: scenes per type of incident of the incident benchmark, of detectors; 0 leaves it out, None is for
+            what is enough to notice a model that sees too little.
+        all_kinds: with as many scenes of its other kinds.
         registry: where a `start` of a registry is; else the setting's.
     """
 
@@ -41,7 +44,8 @@ class Basis:
     degrade: bool = False
     start: str = "wayside-n"
     imgsz: int = 640
-    incidents: int = 0
+    incidents: int | None = None
+    all_kinds: bool = False
     registry: str | None = None
 
 
@@ -78,23 +82,19 @@ def _detectors(
     for version, file in zip(versions, files, strict=True):
         say(f"{version.label}: measuring on {len(held)} pictures that training never saw")
         measured.append(detector_figures(file, held, basis.imgsz))
-    if basis.incidents:
-        from training.models.incidents import incident_figures
-
-        say(f"staged scenes, {basis.incidents} of each kind")
-        for figures, own in zip(measured, incident_figures(files, basis.imgsz, basis.incidents), strict=True):
-            figures |= own
-    else:
-        # By default it would make a promotion of a minute one of half an hour.
-        say("staged incidents were left out, as they take long: --incidents 1 adds one drawn scene of each kind")
+    staged = incident_figures(files, basis.imgsz, basis.incidents, basis.all_kinds, say)
+    for figures, own in zip(measured, staged, strict=True):
+        figures |= own
+    for line in alone(*staged) if len(staged) == 2 and staged[0] else ():
+        say(line)
     return measured, [forward_pass(file, _frame(), basis.imgsz) for file in files]
 
 
 def _heads(
     versions: Sequence[ModelVersion], files: Sequence[Path], basis: Basis, say: Callable[[str], None]
 ) -> tuple[Measured, list[Callable[[], object]]]:
-    if basis.incidents:
-        raise ConfigError("--incidents: staged scenes judge detectors; leave it out for a head")
+    if basis.incidents or basis.all_kinds:
+        raise ConfigError("--incidents, --all-kinds: staged scenes judge detectors; leave them out for a head")
     problems = Problems()
     data = read_data(Request(versions[0].name, basis.data, Path(), degrade=basis.degrade), problems)
     problems.tell(wide_console())

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from training.intervals import most_by_chance
+
 # `overall`: one quality of the whole model; `class`: of one class; `speed`: milliseconds per picture; `found`:
-# share of staged incidents; `false`: false alarms per hour; `shown`: told, but not judged.
+# share of staged incidents; `false`: number of false alarms on them; `shown`: told, but not judged.
 Role = Literal["overall", "class", "speed", "found", "false", "shown"]
 Verdict = Literal["good", "worse", "not judged"]
 # Rounding must not decide.
@@ -18,12 +20,14 @@ class Figure:
 
     Attributes:
         role: how it is judged.
-        examples: objects or pictures that it rests on, where that decides whether it is judged.
+        examples: objects, pictures or staged incidents that it rests on, where that decides how it is judged.
+        found: of the role `found`, which of the staged incidents were.
     """
 
     value: float
     role: Role
     examples: int | None = None
+    found: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,15 @@ class Tolerances:
         per_class: in mAP or F1 of one class.
         slower: in milliseconds per picture, as a share of production's.
         least: examples from which a class is judged.
+        chance: of staged incidents, which are few: refuse what an equal model would show this often at most; see
+            `most_by_chance`. With 0.2: 3 lost and none gained, or 4 and one; false alarms likewise.
     """
 
     overall: float = 0.01
     per_class: float = 0.05
     slower: float = 0.1
     least: int = 30
+    chance: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +100,13 @@ def _compared(name: str, old: Figure | None, new: Figure | None, tolerances: Tol
     few = old is not None and old.role == "class" and (old.examples or 0) < tolerances.least
     if old is None or old.role == "shown" or few:
         return Compared(name, before, after, None, "not judged", examples)
-    limit, sign = _limit(old, tolerances)
+    limit, sign = _limit(old, new, tolerances)
     # Written so that a figure that is no number is worse.
     good = after is not None and sign * after >= sign * limit - _SLACK
     return Compared(name, before, after, limit, "good" if good else "worse", examples)
 
 
-def _limit(old: Figure, tolerances: Tolerances) -> tuple[float, int]:
+def _limit(old: Figure, new: Figure | None, tolerances: Tolerances) -> tuple[float, int]:
     """The worst value that passes; 1 where more is better, else -1."""
     match old.role:
         case "overall":
@@ -109,6 +116,9 @@ def _limit(old: Figure, tolerances: Tolerances) -> tuple[float, int]:
         case "speed":
             return old.value * (1 + tolerances.slower), -1
         case "false":
-            return old.value, -1
+            return float(most_by_chance(round(old.value), tolerances.chance)), -1
         case _:
-            return old.value, 1
+            # Both saw the same scenes, so only what one of them alone has found tells them apart.
+            gained = len(new.found - old.found) if new else 0
+            least = len(old.found) + gained - most_by_chance(gained, tolerances.chance)
+            return max(0, least) / max(1, old.examples or 0), 1

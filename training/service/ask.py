@@ -56,7 +56,8 @@ def run_request(kafka: str, values: Mapping[str, object], *, follow_it: bool) ->
         request = TrainingRequest.model_validate({"request_id": f"{given['name']}-{uuid4().hex[:8]}", **given})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
     console, since = Console(), time.time_ns()
     bus = KafkaBus(kafka)
     try:

@@ -26,15 +26,27 @@ class Said:
 
 def command_of(request: TrainingRequest, settings: Settings, work: Path) -> list[str]:
     """`wayside train …` for a request; `work` keeps what a killed training needs to go on."""
+    candidates = [_with_its_file(text, settings.datasets) for text in request.candidates or ()]
     options = {
         "--name": request.name, "--start": request.start, "--epochs": request.epochs, "--lr": request.lr,
-        "--imgsz": request.imgsz, "--seed": request.seed, "--out": work / "models", "--registry": settings.registry,
+        "--imgsz": request.imgsz, "--seed": request.seed, "--staged": request.staged, "--patience": request.patience,
+        "--freeze": request.freeze, "--batch": request.batch, "--repeat": request.repeat, "--keep": request.keep,
+        "--candidates": ",".join(candidates) or None, "--schedule": request.schedule, "--licence": request.licence,
+        "--out": work / "models", "--registry": settings.registry,
     }  # fmt: skip
     if request.kind == "detector":
         options["--work"] = work / "run"
     words = [word for option, value in options.items() if value is not None for word in (option, str(value))]
+    switches = {"teach": request.teach, "balance": request.balance}
+    words += [f"--{'' if on else 'no-'}{name}" for name, on in switches.items() if on is not None]
+    words += ["--degrade"] if request.degrade else []
     folders = [word for folder in request.data for word in ("--data", str(settings.datasets / folder))]
     return [sys.executable, "-m", "services.cli", "train", request.kind, *words, *folders, "--register"]
+
+
+def _with_its_file(candidate: str, datasets: Path) -> str:
+    name, _, file = candidate.partition("=")
+    return f"{name}={datasets / file}" if file else name
 
 
 class Job:
