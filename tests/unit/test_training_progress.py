@@ -10,7 +10,7 @@ import pytest
 
 from shared.settings import Settings
 from shared.training import TrainingRequest
-from training.heads.candidates import SmallConvNet
+from training.heads.candidates import Question, SmallConvNet
 from training.heads.compare import compare
 from training.heads.dataset import SPLITS, DataSet, Picture
 from training.heads.fit import Plan
@@ -34,7 +34,7 @@ def shade(label: int) -> np.ndarray:
 
 
 def named(name: str) -> SmallConvNet:
-    candidate = SmallConvNet("image", 2)
+    candidate = SmallConvNet(Question("image", 2))
     candidate.name = name
     return candidate
 

@@ -13,7 +13,7 @@ from shared.exceptions import ConfigError, ModelError
 from shared.settings import load_settings
 from training.data.problems import Problems
 from training.data.trained import picture_digest, record_of, write_trained
-from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
+from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Question, Scaled, SmallConvNet, parse
 from training.heads.card import spec_of, write_card
 from training.heads.compare import compare
 from training.heads.crackforest import is_crackforest, read_crackforest
@@ -21,6 +21,7 @@ from training.heads.dataset import DataSet
 from training.heads.features import Backbone
 from training.heads.fit import Plan, Schedule
 from training.heads.folder import read_folder
+from training.heads.labelled import is_labelled, read_labelled
 from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console
@@ -28,7 +29,6 @@ from training.start import find_start
 
 # Strides 4, 8 and 16: coarse enough to tell things apart, fine enough to see thin cracks, sharpness and noise.
 _LAYERS = (2, 4, 6)
-_HIDDEN = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,26 @@ def train_head(request: Request, plan: Plan) -> Path:
     data = read_data(request, problems)
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
-    imgsz = None if data.kind == "patch" else request.imgsz
+    question = Question.of(data)
+    imgsz = request.imgsz if data.kind == "image" or data.cells else None
     weights = find_start(request.start, load_settings()).weights
-    head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), len(data.classes), _HIDDEN)
+    head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), question)
+    if data.cells is not None and (head.backbone.stride, head.backbone.backend.stride) != (
+        data.cells.side,
+        data.cells.stride,
+    ):
+        raise ModelError(
+            f"{weights}: strides of {head.backbone.stride} and {head.backbone.backend.stride} px; a head with boxes "
+            f"needs a detector with {data.cells.side} and {data.cells.stride}, as YOLO11 has"
+        )
     candidates: list[Candidate] = [head]
     left_out = []
     for name, file in chosen:
         try:
             if name == "convnet":
-                candidates.append(SmallConvNet(data.kind, len(data.classes)))
+                candidates.append(SmallConvNet(question))
             elif name != "head":
-                candidates.append(FrozenBody(name, file, data.kind, len(data.classes)))
+                candidates.append(FrozenBody(name, file, question))
         except ModelError as error:
             if file is not None:
                 raise
@@ -135,4 +144,6 @@ def read_data(request: Request, problems: Problems) -> DataSet:
         raise ConfigError("--data: one folder is needed; several are for --degrade")
     if is_crackforest(request.data[0]):
         return read_crackforest(request.name, request.data[0], problems)
+    if is_labelled(request.data[0]):
+        return read_labelled(request.name, request.data[0], problems, imgsz=request.imgsz, licence=request.licence)
     return read_folder(request.name, request.data[0], problems, licence=request.licence)
