@@ -46,18 +46,16 @@ def read_labelled(name: str, source: Path, problems: Problems, *, imgsz: int, li
     """
     read = read_boxes(source, problems).pictures
     items = [item for item in read if side_of(item.path) != "between"]
+    splits = _splits(items)
     counts = Counter(label for item in items for label in item.classes)
-    for label, count in sorted(counts.items()):
-        if count < _LEAST:
-            problems.add(source, f"class {label} with {count} boxes, {_LEAST} are needed; left out")
-    found = sorted(label for label, count in counts.items() if count >= _LEAST)
+    found = [label for label in sorted(counts) if _usable(label, items, splits, source, problems)]
     if not found or len(items) < _LEAST:
         raise problems.stop(
             f"--data {source}: a head with boxes needs {_LEAST} usable pictures, here {len(items)}, and a class with "
-            f"{_LEAST} boxes"
+            f"{_LEAST} boxes, some of them in each split"
         )
     classes = ["none" if "none" not in found else "nothing", *found]
-    cells, splits = Cells(imgsz, _SIDE), _splits(items)
+    cells = Cells(imgsz, _SIDE)
     pictures = [_picture(item, *splits[item.name], classes, cells) for item in items]
     training = sum(picture.split == "train" for picture in pictures)
     result = DataSet(
@@ -73,6 +71,19 @@ def read_labelled(name: str, source: Path, problems: Problems, *, imgsz: int, li
     if empty := [key for key, count in result.counts().items() if not count]:
         raise problems.stop(f"--data {source}: no boxes for {', '.join(empty)}; add pictures")
     return result
+
+
+def _usable(
+    label: str, items: list[LabelledPicture], splits: dict[str, tuple[str, Split]], source: Path, problems: Problems
+) -> bool:
+    """Whether a class has enough boxes; what it lacks is noted."""
+    counts = Counter(splits[item.name][1] for item in items for own in item.classes if own == label)
+    lacking = [split for split in SPLITS if not counts[split]]
+    if counts.total() < _LEAST:
+        problems.add(source, f"class {label} with {counts.total()} boxes, {_LEAST} are needed; left out")
+    elif lacking:
+        problems.add(source, f"class {label} without a box in {' and '.join(lacking)}; left out")
+    return counts.total() >= _LEAST and not lacking
 
 
 def _picture(item: LabelledPicture, group: str, split: Split, classes: list[str], cells: Cells) -> Picture:

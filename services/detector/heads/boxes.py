@@ -15,8 +15,8 @@ from services.detector.backends.select import suppress_one
 from services.detector.heads.decision import decided
 
 # Every cell of a thing tells its box, and neighbours tell it a little differently, coarse as the features are. At the
-# detector's own 0.7 one thing would come several times.
-_SAME = 0.5
+# detector's own 0.7 one thing would come several times; on drawn rectangles 0.4 gave a better F1 than 0.5.
+_SAME = 0.4
 # For a message, and far more than anyone looks at.
 _MOST = 100
 # Bounds of a logarithm: from a hundredth of a cell to more than any input has.
@@ -64,6 +64,9 @@ class GridPlace:
 def found_boxes(probabilities: NDArray[np.floating], sides: NDArray[np.floating], threshold: float) -> Boxes:
     """What one picture shows: the boxes of all cells that are decided to be not normal, each thing once.
 
+    Of boxes that overlap the one stays whose cell is sure and lies in the middle of its box, since it sees most of the
+    thing: FCOS's centre-ness, but of the distances as told, for which no further output has to be trained.
+
     Args:
         probabilities: (K, rows, columns).
         sides: (4, rows, columns): logarithms of the distances from a cell's middle to left, top, right and bottom.
@@ -79,4 +82,11 @@ def found_boxes(probabilities: NDArray[np.floating], sides: NDArray[np.floating]
     x, y = columns + 0.5, rows + 0.5
     xyxy = np.stack([x - left, y - top, x + right, y + bottom], axis=1).astype(np.float32)
     scores = probabilities[classes, rows, columns].astype(np.float32)
-    return suppress_one(xyxy, scores, classes, overlap=_SAME, most=_MOST)
+    central = np.sqrt(_evenness(left, right) * _evenness(top, bottom))
+    kept = suppress_one(xyxy, (scores * central).astype(np.float32), np.arange(len(scores)), overlap=_SAME, most=_MOST)
+    order = kept.classes[np.argsort(-scores[kept.classes], kind="stable")]
+    return Boxes(xyxy[order], scores[order], classes[order])
+
+
+def _evenness(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.minimum(one, other) / np.maximum(one, other)
