@@ -1,5 +1,6 @@
 """Boxes of heads: what cells are to say of them, what is read from that, the loss between, and the figures."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import cv2
@@ -182,6 +183,16 @@ def drawn(count: int, seed: int) -> tuple[Kept, list[Objects]]:
     return Kept([inputs], [labels], [sides]), all_objects
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other take ten times as long where other work has the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_one_thread")
 def test_training_learns_classes_and_boxes_together_on_pictures_of_different_sizes() -> None:
     torch.manual_seed(0)
     module, (train, _), (val, objects) = OnPixels(), drawn(60, 1), drawn(20, 2)

@@ -10,7 +10,8 @@ import torchvision
 from torch import nn
 
 from shared.exceptions import ModelError
-from training.heads.candidates import TORCHVISION, FrozenBody, Question
+from training.heads.candidates import TORCHVISION, FrozenBody, Question, SmallConvNet
+from training.heads.cells import Cells
 
 
 def network_of(name: str) -> nn.Module:
@@ -50,10 +51,23 @@ def test_the_body_is_frozen_and_the_last_layer_is_new(name: str, monkeypatch: py
     assert not torch.equal(last.eval()(kept), first)
     assert all(torch.equal(value, before[key]) for key, value in body.state_dict().items()), "the body has moved"
 
+    boxed = FrozenBody(name, None, Question("patch", 3, Cells(96, 16)))
+    grid = boxed.prepare(pixels[0])
+    assert grid.shape == (1024, 4, 6)  # 16 px apart
+    assert boxed.build(grid[None])(grid[None]).shape == (1, 7, 4, 6)
+
     whole = FrozenBody(name, None, Question("image", 5))
     features = whole.prepare(pixels[0])
     assert features.shape == (512,)
     assert whole.build(features[None])(features[None]).shape == (1, 5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 500), (1280, 720)])
+def test_every_candidate_answers_on_the_grid_that_the_boxes_are_labelled_on(width: int, height: int) -> None:
+    cells = Cells(160, 16)
+    question, place = Question("patch", 2, cells), cells.on(width, height)
+    kept = SmallConvNet(question).prepare(np.zeros((height, width, 3), np.uint8))[None]
+    assert SmallConvNet(question).build(kept).eval()(kept).shape == (1, 6, place.rows, place.columns)
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
