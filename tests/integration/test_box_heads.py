@@ -128,7 +128,7 @@ def test_the_detector_tells_the_boxes_on_pictures_that_training_never_saw(traine
             np.array([box.score for box in answer.boxes], np.float32),
             np.array([classes.index(box.label) for box in answer.boxes], np.int64),
         )
-        found += int((matched(boxes, objects) > 0).sum())
+        found += int((matched(boxes, objects)[0] > 0).sum())
         labelled += len(objects.classes)
         said += len(answer.boxes)
     assert labelled > 20

@@ -75,7 +75,7 @@ def test_things_that_stand_close_are_told_apart_and_the_smaller_of_two_is_meant(
     objects = objects_of((0.1, 0.1, 0.8, 0.9), (0.15, 0.15, 0.35, 0.4), (0.85, 0.2, 0.95, 0.5))
     found = told(objects)
     assert sorted(found.classes.tolist()) == [1, 1, 2]
-    assert (matched(found, objects) > 0.999).all()
+    assert (matched(found, objects)[0] > 0.999).all()
     label, sides = targets(objects, CELLS)
     row, column = int(0.27 * 16), int(0.25 * 20)
     assert label[row, column] == 2
@@ -228,9 +228,10 @@ def test_each_labelled_box_is_found_once_and_only_by_its_class() -> None:
         [(0.1, 0.1, 0.3, 0.29), (0.1, 0.1, 0.3, 0.3), (0.5, 0.5, 0.9, 0.9), (0.7, 0.5, 0.95, 0.9)], np.float32
     )
     found = Boxes(xyxy, np.array([0.9, 0.8, 0.7, 0.6], np.float32), np.array([1, 1, 1, 2]))
-    assert matched(found, objects).round(2).tolist() == [0.95, 0, 0, 0]
+    assert matched(found, objects)[0].round(2).tolist() == [0.95, 0, 0, 0]
     right = Boxes(xyxy, found.scores, np.array([1, 1, 2, 2]))
-    assert matched(right, objects).round(2).tolist() == [0.95, 0, 1, 0]
+    assert matched(right, objects)[0].round(2).tolist() == [0.95, 0, 1, 0]
+    assert matched(right, objects)[1].tolist() == [0, -1, 1, -1]
 
 
 def test_average_precision_is_that_of_the_books() -> None:
@@ -246,10 +247,11 @@ def test_a_perfect_head_has_perfect_figures_and_a_threshold_above_all_finds_noth
     best = figures_of(outputs, many, ["a", "b", "c"], CELLS, 3, 1.0, 0.5)
     assert (best.precision, best.recall, best.f1, best.ap50, best.labelled) == (1, 1, 1, 1, 3)
     assert best.iou == pytest.approx(1)
+    # Of an input of 320x256 px: 64x77, 128x102 and 128x128 px.
+    assert best.by_size == (None, 1, 1)
     cold = figures_of([torch.cat([output[:3] / 4, output[3:]]) for output in outputs], many, ["a", "b", "c"], CELLS, 3,
                       1.0, 0.99)  # fmt: skip
-    assert (cold.recall, cold.f1, cold.ap50) == (0, 0, 1)
-    assert np.isnan(cold.iou)
+    assert (cold.recall, cold.f1, cold.iou, cold.ap50) == (0, 0, 0, 1)
 
 
 def test_the_surest_come_first_and_one_thing_comes_once() -> None:

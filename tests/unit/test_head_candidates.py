@@ -10,8 +10,9 @@ import torchvision
 from torch import nn
 
 from shared.exceptions import ModelError
-from training.heads.candidates import TORCHVISION, FrozenBody, Question, SmallConvNet
+from training.heads.candidates import TORCHVISION, FrozenBody, SmallConvNet
 from training.heads.cells import Cells
+from training.heads.question import Question
 
 
 def network_of(name: str) -> nn.Module:

@@ -10,10 +10,11 @@ import pytest
 
 from shared.settings import Settings
 from shared.training import TrainingRequest
-from training.heads.candidates import Question, SmallConvNet
+from training.heads.candidates import SmallConvNet
 from training.heads.compare import compare
 from training.heads.dataset import SPLITS, DataSet, Picture
 from training.heads.fit import Plan
+from training.heads.question import Question
 from training.service import job
 from training.service.job import Job, Said
 

@@ -20,18 +20,21 @@ _IOU = 0.5
 # For the average precision: below it nothing is right any more.
 _LEAST = 0.01
 _DRAWS = 1000
+_SIZES = (32, 96)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BoxFigures:
     """Figures of one head's boxes on one split, all at an IoU of 0.5.
 
     Attributes:
         found: per picture what the detector would tell, boxes in 0..1 of the picture.
-        iou: mean over the boxes that were found rightly; nan without any.
+        iou: mean over the boxes that were found rightly; 0 without any.
         f1: of the boxes at the head's threshold.
         f1_interval: 95 %, by resampling groups.
         ap50: average precision over all thresholds, mean over the classes that are labelled.
+        by_size: recall of small (below 32 x 32 px of the input), medium and large (from 96 x 96 px) things, as COCO
+            divides them; None: there are none.
     """
 
     found: list[Boxes]
@@ -42,6 +45,12 @@ class BoxFigures:
     f1_interval: tuple[float, float]
     iou: float
     ap50: float
+    by_size: tuple[float | None, ...]
+
+    @property
+    def sizes(self) -> str:
+        """`by_size` for a table."""
+        return ", ".join("-" if share is None else f"{share:.3f}" for share in self.by_size)
 
 
 def figures_of(
@@ -55,17 +64,19 @@ def figures_of(
         objects: what is labelled on each.
         groups: of each, what it was made from; intervals resample these.
     """
-    found, all_scores, all_right, all_labels, ious, counts = [], [], [], [], [], []
+    found, all_scores, all_right, all_labels, ious, counts, sizes, seen = [], [], [], [], [], [], [], []
     for output, true in zip(outputs, objects, strict=True):
         told = told_of(output, true, cells, classes, temperature, threshold)
-        overlap = matched(told, true)
+        overlap, which = matched(told, true)
         found.append(told)
+        sizes.append(np.sqrt(area(true.boxes * np.tile(cells.on(true.width, true.height).inner[2:], 2))))
+        seen.append(np.isin(np.arange(len(true.classes)), which))
         ious.append(overlap[overlap > 0])
         counts.append((int((overlap > 0).sum()), len(told.scores), len(true.classes)))
         every = told_of(output, true, cells, classes, temperature, _LEAST)
         all_scores.append(every.scores)
         all_labels.append(every.classes)
-        all_right.append(matched(every, true) > 0)
+        all_right.append(matched(every, true)[0] > 0)
     sums = np.array(counts, np.float64)
     right, said, labelled = sums.sum(0)
     names, index = np.unique(np.array(groups), return_inverse=True)
@@ -77,11 +88,12 @@ def figures_of(
     return BoxFigures(
         found, int(labelled), right / max(1, said), right / max(1, labelled), _f1(sums.sum(0)),
         (float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))),
-        float(joined.mean()) if len(joined) else float("nan"),
+        float(joined.mean()) if len(joined) else 0.0,
         _mean_precision(
             np.concatenate(all_scores), np.concatenate(all_right), np.concatenate(all_labels),
             np.bincount(np.concatenate([true.classes for true in objects]), minlength=classes),
         ),
+        _by_size(np.concatenate(sizes), np.concatenate(seen)),
     )  # fmt: skip
 
 
@@ -95,8 +107,8 @@ def told_of(
     return Boxes(place.to_picture(found.xyxy).astype(np.float32), found.scores, found.classes)
 
 
-def matched(found: Boxes, objects: Objects) -> Array:
-    """(F,) the IoU of each box with its labelled one, at least 0.5; 0: it has none.
+def matched(found: Boxes, objects: Objects) -> tuple[Array, NDArray[np.int64]]:
+    """(F,) the IoU of each box with its labelled one, at least 0.5, and (F,) which that is; 0 and -1: it has none.
 
     The surest choose first, each the labelled box of its class that it covers best and that is still free.
     """
@@ -104,13 +116,13 @@ def matched(found: Boxes, objects: Objects) -> Array:
     common = intersection(told, objects.boxes)
     iou = common / np.maximum(area(told)[:, None] + area(objects.boxes)[None] - common, 1e-12)
     iou[(found.classes[:, None] != objects.classes[None]) | (iou < _IOU)] = 0
-    result = np.zeros(len(told))
+    result, which = np.zeros(len(told)), np.full(len(told), -1, np.int64)
     for row in np.flatnonzero(iou.any(1)).tolist():
         best = int(iou[row].argmax())
-        result[row] = iou[row, best]
-        if result[row]:
+        if iou[row, best]:
+            result[row], which[row] = iou[row, best], best
             iou[:, best] = 0
-    return result
+    return result, which
 
 
 def average_precision(scores: NDArray[np.float32], right: NDArray[np.bool_], labelled: int) -> float:
@@ -137,6 +149,12 @@ def _mean_precision(
         if count
     ]
     return float(np.mean(each)) if each else 0.0
+
+
+def _by_size(sizes: Array, seen: NDArray[np.bool_]) -> tuple[float | None, ...]:
+    """Share of the labelled that were found, per class of size; sizes are roots of areas, pixels."""
+    bins = np.digitize(sizes, _SIZES)
+    return tuple(float(seen[bins == index].mean()) if (bins == index).any() else None for index in range(3))
 
 
 def _f1(counts: Array) -> float:

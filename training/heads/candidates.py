@@ -6,7 +6,7 @@ whole work), `build` makes the network that is trained on that.
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,47 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.detector.heads.net import HeadKind, HeadNet, HeadShape
+from services.detector.heads.net import HeadNet
 from shared.exceptions import ConfigError, ModelError
-from training.heads.cells import Cells
-from training.heads.dataset import DataSet, Pixels
+from training.heads.dataset import Pixels
 from training.heads.features import Backbone
+from training.heads.question import Question
 
 TORCHVISION = ("vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 # torchvision's own for ImageNet.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The small ConvNet sees whole pictures at this size: (width, height).
 _SMALL = (192, 128)
-_HIDDEN = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What every candidate has to answer.
-
-    Attributes:
-        classes: number of them.
-        cells: the grid of answers with boxes; None without boxes.
-    """
-
-    kind: HeadKind
-    classes: int
-    cells: Cells | None = None
-
-    @classmethod
-    def of(cls, data: DataSet) -> "Question":
-        """That of a data set."""
-        return cls(data.kind, len(data.classes), data.cells)
-
-    @property
-    def shape(self) -> HeadShape:
-        """As a head on no features yet. With boxes a cell of the coarsest map each, so that things stand apart."""
-        window, step = (3, 1) if self.cells else (4, 2)
-        return HeadShape(self.kind, self.classes, (), _HIDDEN, window, step, boxes=self.cells is not None)
-
-    def seen(self, pixels: Pixels) -> Pixels:
-        """What is judged of a picture."""
-        return self.cells.seen(pixels) if self.cells else pixels
 
 
 class Candidate(Protocol):

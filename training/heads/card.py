@@ -110,11 +110,12 @@ def _boxes(results: Sequence[Result]) -> list[str]:
     return [
         f"Boxes, at an IoU of 0.5 with one of the {rows[0][1].labelled} labelled ones:",
         "",
-        "| candidate | F1 | precision | recall | mean IoU of those found | AP50 |",
-        "| --- | --- | --: | --: | --: | --: |",
+        "| candidate | F1 | precision | recall | below 32 px of the input, to 96 px, larger | mean IoU of those found "
+        "| AP50 |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
         *(
             f"| {words} | {boxes.f1:.3f} ({boxes.f1_interval[0]:.3f}-{boxes.f1_interval[1]:.3f}) "
-            f"| {boxes.precision:.3f} | {boxes.recall:.3f} | {boxes.iou:.3f} | {boxes.ap50:.3f} |"
+            f"| {boxes.precision:.3f} | {boxes.recall:.3f} | {boxes.sizes} | {boxes.iou:.3f} | {boxes.ap50:.3f} |"
             for words, boxes in rows
         ),
         "",

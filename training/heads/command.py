@@ -13,7 +13,7 @@ from shared.exceptions import ConfigError, ModelError
 from shared.settings import load_settings
 from training.data.problems import Problems
 from training.data.trained import picture_digest, record_of, write_trained
-from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Question, Scaled, SmallConvNet, parse
+from training.heads.candidates import Candidate, FeatureHead, FrozenBody, Scaled, SmallConvNet, parse
 from training.heads.card import spec_of, write_card
 from training.heads.compare import compare
 from training.heads.crackforest import is_crackforest, read_crackforest
@@ -22,6 +22,7 @@ from training.heads.features import Backbone
 from training.heads.fit import Plan, Schedule
 from training.heads.folder import read_folder
 from training.heads.labelled import is_labelled, read_labelled
+from training.heads.question import Question
 from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console

@@ -91,9 +91,17 @@ def _boxes(results: Sequence[Result]) -> str:
         if (found := result.boxes) is not None:
             low, high = found.f1_interval
             cells = (f"{found.f1:.3f} ({low:.3f}-{high:.3f})", f"{found.precision:.3f}", f"{found.recall:.3f}",
-                     f"{found.iou:.3f}", f"{found.ap50:.3f}")  # fmt: skip
+                     found.sizes, f"{found.iou:.3f}", f"{found.ap50:.3f}")  # fmt: skip
             rows += f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    names = ("boxes, at an IoU of 0.5", "F1 (95 %)", "precision", "recall", "mean IoU of those found", "AP50")
+    names = (
+        "boxes, at an IoU of 0.5",
+        "F1 (95 %)",
+        "precision",
+        "recall",
+        "below 32 px, to 96 px, larger",
+        "mean IoU of those found",
+        "AP50",
+    )
     return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>" if rows else ""
 
 
@@ -143,7 +151,7 @@ def _wrong_boxes(result: Result, data: DataSet) -> str:
     rows = []
     for picture, found in zip(data.of("test"), result.boxes.found, strict=True):
         assert picture.objects is not None
-        right = int((matched(found, picture.objects) > 0).sum())
+        right = int((matched(found, picture.objects)[0] > 0).sum())
         rows.append((len(picture.objects.classes) + len(found.scores) - 2 * right, picture, found))
     wrong = sorted((row for row in rows if row[0]), key=lambda row: -row[0])
     figures = []
