@@ -23,7 +23,7 @@ from training.heads.box_figures import average_precision, figures_of, matched
 from training.heads.cells import Cells
 from training.heads.dataset import IGNORED, DataSet, Objects
 from training.heads.fit import Kept, Plan, fit, predict
-from training.heads.loss import giou_loss
+from training.heads.loss import giou_loss, loss_of
 from training.heads.targets import targets
 
 CELLS = Cells(320, 16)
@@ -114,6 +114,22 @@ def test_the_loss_is_that_of_torchvision() -> None:
     wanted = generalized_box_iou_loss(raw.exp() * sign, true * sign)
     assert torch.allclose(giou_loss(raw, true), wanted, atol=1e-5)
     assert torch.allclose(giou_loss(true.log(), true), torch.zeros(50), atol=1e-5)
+
+
+def test_a_small_thing_counts_as_much_as_a_large_one_and_none_costs_nothing() -> None:
+    weights, losses = torch.ones(3), []
+    both = objects_of((0.0, 0.0, 0.6, 1.0), (0.8, 0.4, 0.84, 0.44))
+    label, sides = (torch.from_numpy(array)[None] for array in targets(both, CELLS))
+    small = (sides[..., 0] + sides[..., 2] < 2)[0]
+    assert small.sum() == 1
+    for wrong in (small, ~small):
+        output = perfect(both)
+        output[3:, wrong] += 1.0
+        losses.append(float(loss_of(output[None], label, sides, weights)))
+    assert losses[0] == pytest.approx(losses[1], rel=0.35)
+    empty = objects_of()
+    label, sides = (torch.from_numpy(array)[None] for array in targets(empty, CELLS))
+    assert float(loss_of(perfect(empty)[None], label, sides, weights)) < 1e-3
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

@@ -150,6 +150,8 @@ def test_a_head_from_before_checksums_and_boxes_is_still_read(tmp_path: Path) ->
     assert spec.tensors_sha256 is None
     assert not spec.boxes
     assert torch.equal(loaded(maps()), net(maps()))
+    save_head(path, net, spec_of(net))
+    assert b'"boxes"' not in path.read_bytes(), "a Wayside of before boxes could not read it"
 
 
 def test_a_head_with_boxes_comes_back_from_its_file_with_them(tmp_path: Path) -> None:

@@ -89,13 +89,11 @@ def train_head(request: Request, plan: Plan) -> Path:
     imgsz = request.imgsz if data.kind == "image" or data.cells else None
     weights = find_start(request.start, load_settings()).weights
     head = FeatureHead(Backbone(weights, _LAYERS, data.kind, imgsz, request.threads), question)
-    if data.cells is not None and (head.backbone.stride, head.backbone.backend.stride) != (
-        data.cells.side,
-        data.cells.stride,
-    ):
+    strides = head.backbone.stride, head.backbone.backend.stride
+    if data.cells is not None and strides != (data.cells.side, data.cells.stride):
         raise ModelError(
-            f"{weights}: strides of {head.backbone.stride} and {head.backbone.backend.stride} px; a head with boxes "
-            f"needs a detector with {data.cells.side} and {data.cells.stride}, as YOLO11 has"
+            f"{weights}: strides of {strides[0]} and {strides[1]} px; a head with boxes needs a detector with "
+            f"{data.cells.side} and {data.cells.stride}, as YOLO11 has"
         )
     candidates: list[Candidate] = [head]
     left_out = []

@@ -12,8 +12,8 @@ from training.heads.dataset import IGNORED
 Many = Tensor | Sequence[Tensor]
 """Stacked, or one after the other where the pictures have grids of different sizes."""
 
-# Of the boxes' part of the loss. Both parts begin near one.
-_BOX_WEIGHT = 1.0
+# So that pictures without any box have no loss of boxes, rather than none divided by none.
+_LEAST = 1e-6
 
 
 def class_weights(labels: Many, classes: int) -> Tensor:
@@ -72,7 +72,7 @@ def giou_loss(told: Tensor, true: Tensor) -> Tensor:
 
 
 def loss_of(outputs: Many, labels: Many, sides: Many | None, weights: Tensor) -> Tensor:
-    """The whole loss.
+    """The whole loss: of classes and boxes, with equal weight, as both begin near one.
 
     Args:
         outputs, labels: see `examples`.
@@ -84,8 +84,11 @@ def loss_of(outputs: Many, labels: Many, sides: Many | None, weights: Tensor) ->
     loss = functional.cross_entropy(rows, asked, weight=weights, reduction="sum") / max(1, len(asked))
     if sides is None:
         return loss
-    boxes = giou_loss(*sides_of(outputs, sides, len(weights)))
-    return loss + _BOX_WEIGHT * boxes.sum() / max(1, len(boxes))
+    told, true = sides_of(outputs, sides, len(weights))
+    # Each thing counts the same, though a large one has a hundred cells and a small one has one: by cells alone, the
+    # boxes of small drawn rectangles were not learned.
+    shares = 1 / _area(true).clamp_min(1)
+    return loss + (giou_loss(told, true) * shares).sum() / shares.sum().clamp_min(_LEAST)
 
 
 def _area(distances: Tensor) -> Tensor:

@@ -93,15 +93,8 @@ def _boxes(results: Sequence[Result]) -> str:
             cells = (f"{found.f1:.3f} ({low:.3f}-{high:.3f})", f"{found.precision:.3f}", f"{found.recall:.3f}",
                      found.sizes, f"{found.iou:.3f}", f"{found.ap50:.3f}")  # fmt: skip
             rows += f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    names = (
-        "boxes, at an IoU of 0.5",
-        "F1 (95 %)",
-        "precision",
-        "recall",
-        "below 32 px, to 96 px, larger",
-        "mean IoU of those found",
-        "AP50",
-    )
+    names = ("boxes, at an IoU of 0.5", "F1 (95 %)", "precision", "recall", "below 32 px, to 96 px, larger",
+             "mean IoU of those found", "AP50")  # fmt: skip
     return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>" if rows else ""
 
 

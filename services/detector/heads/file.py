@@ -103,8 +103,10 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
     """
     tensors = {name: tensor.detach().cpu().float() for name, tensor in net.state_dict().items()}
     whole = spec.model_copy(update={"temperature": net.temperature, "tensors_sha256": tensors_digest(tensors)})
+    # Readers of before heads had boxes refuse what they do not know.
+    unknown = None if spec.boxes else {"boxes"}
     try:
-        write_safe(path, tensors, whole.model_dump_json(by_alias=True))
+        write_safe(path, tensors, whole.model_dump_json(by_alias=True, exclude=unknown))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
     return version_of(path)
