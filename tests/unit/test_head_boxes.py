@@ -270,6 +270,17 @@ def test_a_perfect_head_has_perfect_figures_and_a_threshold_above_all_finds_noth
     assert (cold.recall, cold.f1, cold.iou, cold.ap50) == (0, 0, 0, 1)
 
 
+@pytest.mark.parametrize(("label", "left"), [(1, 1), (2, 2)])
+def test_a_part_of_a_thing_is_not_told_again_but_another_class_before_it_is(label: int, left: int) -> None:
+    probabilities, sides = np.zeros((3, 10, 10)), np.zeros((4, 10, 10))
+    probabilities[0] = 1
+    for place, own, reach in (((5, 5), 1, 4.0), ((3, 3), label, 1.0)):  # 8x8 cells, and 2x2 within
+        probabilities[:, *place] = 0
+        probabilities[own, *place] = 1
+        sides[:, *place] = np.log(reach)
+    assert len(found_boxes(probabilities, sides, 0.5).scores) == left
+
+
 def test_the_surest_come_first_and_one_thing_comes_once() -> None:
     found = told(objects_of((0.1, 0.1, 0.5, 0.5), (0.6, 0.6, 0.9, 0.9)))
     assert len(found.scores) == 2

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from services.detector.backends.base import Boxes, Inner
 from services.detector.backends.select import suppress_one
 from services.detector.heads.decision import decided
+from shared.geometry import area, intersection
 
 # Every cell of a thing tells its box, and neighbours tell it a little differently, coarse as the features are. At the
 # detector's own 0.7 one thing would come several times; on drawn rectangles 0.4 gave a better F1 than 0.5.
 _SAME = 0.4
+# And a cell at the edge of a thing may tell a part of it, whose IoU with the whole is small: of two boxes of one class,
+# of which the smaller has this share in the other, one stays. It raised F1 and average precision there as well.
+_PART = 0.5
 # For a message, and far more than anyone looks at.
 _MOST = 100
 # Bounds of a logarithm: from a hundredth of a cell to more than any input has.
@@ -84,8 +88,21 @@ def found_boxes(probabilities: NDArray[np.floating], sides: NDArray[np.floating]
     scores = probabilities[classes, rows, columns].astype(np.float32)
     central = np.sqrt(_evenness(left, right) * _evenness(top, bottom))
     kept = suppress_one(xyxy, (scores * central).astype(np.float32), np.arange(len(scores)), overlap=_SAME, most=_MOST)
-    order = kept.classes[np.argsort(-scores[kept.classes], kind="stable")]
+    chosen = kept.classes[_no_parts(kept.xyxy.astype(np.float64), classes[kept.classes])]
+    order = chosen[np.argsort(-scores[chosen], kind="stable")]
     return Boxes(xyxy[order], scores[order], classes[order])
+
+
+def _no_parts(xyxy: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(K,) which of the boxes, the preferred first, are no part of one that stays, nor hold it."""
+    sizes = area(xyxy)
+    shares = intersection(xyxy, xyxy) / np.minimum(sizes[:, None], sizes[None])
+    same = (shares > _PART) & (classes[:, None] == classes[None])
+    stays = np.ones(len(xyxy), np.bool_)
+    for row in range(len(xyxy)):
+        if stays[row]:
+            stays[row + 1 :] &= ~same[row, row + 1 :]
+    return stays
 
 
 def _evenness(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
