@@ -37,7 +37,9 @@ def draw(picture: Picture, camera: Camera, tracks: Tracks, alerts: Iterable[Aler
         text = f"{head.name}: {head.label} {head.score:.0%}"
         at = (8, round((row + 1) * 20 * thickness))
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * thickness, _TRACK, thickness, cv2.LINE_AA)
-        if head.grid is not None:
+        for found in head.boxes or ():
+            _box(picture, found.box, f"{found.label} {found.score:.0%}", _DAMAGE, thickness)
+        if head.grid is not None and head.boxes is None:
             _damage(picture, head.grid, thickness)
     return picture
 

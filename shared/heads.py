@@ -66,6 +66,16 @@ class HeadGrid(BaseModel):
         return values.reshape(self.rows, self.columns)
 
 
+class HeadBox(BaseModel):
+    """One thing that a head has found, with its place."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    label: str
+    score: Unit = Field(description="calibrated probability of the label")
+    box: tuple[Unit, Unit, Unit, Unit] = Field(description="x1, y1, x2, y2 of the picture")
+
+
 class HeadResult(BaseModel):
     """One head's answer for one frame."""
 
@@ -77,3 +87,4 @@ class HeadResult(BaseModel):
     score: Unit = Field(description="calibrated probability of the label")
     probabilities: dict[str, Unit] = Field(description="by label; of a head that judges patches, of the worst one")
     grid: HeadGrid | None = Field(None, description="only of a head that judges patches")
+    boxes: list[HeadBox] | None = Field(None, description="only of a head that also says boxes, best score first")

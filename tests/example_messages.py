@@ -1,6 +1,7 @@
 """One message of each schema, as the services write them."""
 
 from shared.comparison import ClassComparison, HeadComparison, ModelComparison
+from shared.heads import HeadBox, HeadResult
 from shared.messages import (
     DeadLetter,
     DetectedObject,
@@ -78,6 +79,16 @@ MESSAGES = {
         height=720,
         model="yolo11n-coco@1a2b3c4d",
         objects=[DetectedObject(label="car", score=0.9, box=BOX)],
+        heads=[
+            HeadResult(
+                name="cones",
+                version="cones@1a2b3c4d",
+                label="cone",
+                score=0.9,
+                probabilities={"none": 0.1, "cone": 0.9},
+                boxes=[HeadBox(label="cone", score=0.9, box=BOX)],
+            )
+        ],
     ),
     "tracks": Tracks(
         camera="a2-km41",

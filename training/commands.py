@@ -90,7 +90,10 @@ def detector(
 @train.command()
 def head(
     name: Annotated[str, typer.Option("--name", help="Of the head: lower-case letters, digits, hyphens.")],
-    data: Annotated[list[Path], typer.Option("--data", help="One sub-folder of pictures per class; or CrackForest.")],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="Pictures in a folder per class, or with boxes (YOLO, COCO, VOC), or CrackForest."),
+    ],
     degrade: Annotated[
         bool, typer.Option("--degrade", help="Make bad visibility from the pictures and clips of --data (repeatable).")
     ] = False,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.heads import CLEAR, DAMAGE, FOG, PAVEMENT, VISIBILITY, WHOLE, Box, HeadGrid, HeadResult
+from shared.heads import CLEAR, DAMAGE, FOG, PAVEMENT, VISIBILITY, WHOLE, Box, HeadBox, HeadGrid, HeadResult
 
 LABELS = (CLEAR, "rain", FOG, "dark", "dirty-lens")
 ROWS, COLUMNS = 12, 20
@@ -30,4 +30,17 @@ def pavement(*damaged: tuple[int, int], score: float = 0.9, box: Box = WHOLE) ->
         score=max(worst, 1 - worst),
         probabilities={"intact": 1 - worst, DAMAGE: worst},
         grid=HeadGrid.of(grid, threshold=0.5, box=box),
+    )
+
+
+def cones(*boxes: Box, score: float = 0.9) -> HeadResult:
+    """Cones at these places."""
+    return HeadResult(
+        name="cones",
+        version="cones@1a2b3c4d",
+        label="cone" if boxes else "none",
+        score=score,
+        probabilities={"none": 1 - score if boxes else score, "cone": score if boxes else 1 - score},
+        grid=HeadGrid.of(np.full((ROWS, COLUMNS), 0.05, np.float32), threshold=0.5),
+        boxes=[HeadBox(label="cone", score=score, box=box) for box in boxes],
     )

@@ -10,7 +10,9 @@ import torchvision
 from torch import nn
 
 from shared.exceptions import ModelError
-from training.heads.candidates import TORCHVISION, FrozenBody
+from training.heads.candidates import TORCHVISION, FrozenBody, SmallConvNet
+from training.heads.cells import Cells
+from training.heads.question import Question
 
 
 def network_of(name: str) -> nn.Module:
@@ -31,7 +33,7 @@ def network_of(name: str) -> nn.Module:
 def test_the_body_is_frozen_and_the_last_layer_is_new(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of(name)
     monkeypatch.setattr(torchvision.models, name, lambda **_: network)
-    candidate = FrozenBody(name, None, "patch", 3)
+    candidate = FrozenBody(name, None, Question("patch", 3))
     body = candidate._body
     assert not any(isinstance(layer, nn.Linear) for layer in body.modules()), "its own last layer is still there"
     assert not any(parameter.requires_grad for parameter in body.parameters())
@@ -50,10 +52,23 @@ def test_the_body_is_frozen_and_the_last_layer_is_new(name: str, monkeypatch: py
     assert not torch.equal(last.eval()(kept), first)
     assert all(torch.equal(value, before[key]) for key, value in body.state_dict().items()), "the body has moved"
 
-    whole = FrozenBody(name, None, "image", 5)
+    boxed = FrozenBody(name, None, Question("patch", 3, Cells(96, 16)))
+    grid = boxed.prepare(pixels[0])
+    assert grid.shape == (1024, 4, 6)  # 16 px apart
+    assert boxed.build(grid[None])(grid[None]).shape == (1, 7, 4, 6)
+
+    whole = FrozenBody(name, None, Question("image", 5))
     features = whole.prepare(pixels[0])
     assert features.shape == (512,)
     assert whole.build(features[None])(features[None]).shape == (1, 5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 500), (1280, 720)])
+def test_every_candidate_answers_on_the_grid_that_the_boxes_are_labelled_on(width: int, height: int) -> None:
+    cells = Cells(160, 16)
+    question, place = Question("patch", 2, cells), cells.on(width, height)
+    kept = SmallConvNet(question).prepare(np.zeros((height, width, 3), np.uint8))[None]
+    assert SmallConvNet(question).build(kept).eval()(kept).shape == (1, 6, place.rows, place.columns)
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
@@ -66,7 +81,7 @@ def test_a_download_that_fails_is_one_line_with_the_remedy(
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     with torch.device("meta"), pytest.raises(ModelError) as raised:
-        FrozenBody(name, None, "image", 3)
+        FrozenBody(name, None, Question("image", 3))
     reason = (str(failure) or type(failure).__name__).splitlines()[0]
     assert str(raised.value) == (
         f"{name}: left out: its pretrained weights cannot be downloaded ({reason}); give a file as {name}=WEIGHTS"
@@ -89,7 +104,7 @@ def test_a_file_without_such_weights_is_one_line(tmp_path: Path, harm: Callable[
     path = tmp_path / "weights.pth"
     harm(path)
     with torch.device("meta"), pytest.raises(ModelError) as raised:
-        FrozenBody("resnet18", path, "image", 3)
+        FrozenBody("resnet18", path, Question("image", 3))
     text = str(raised.value)
     assert text.startswith(f"{path}: no weights of torchvision's resnet18 (")
     assert text.endswith("; give its state_dict, as torchvision's own download is")

@@ -142,13 +142,36 @@ def test_a_flipped_bit_in_the_weights_is_found_by_their_checksum(tmp_path: Path)
     assert str(path) in str(raised.value)
 
 
-def test_a_head_from_before_checksums_is_still_read(tmp_path: Path) -> None:
+def test_a_head_from_before_checksums_and_boxes_is_still_read(tmp_path: Path) -> None:
     path, net = tmp_path / "pavement.safetensors", patch_net()
-    text = spec_of(net).model_dump_json(by_alias=True, exclude={"tensors_sha256"})
+    text = spec_of(net).model_dump_json(by_alias=True, exclude={"tensors_sha256", "boxes"})
     save_file(net.state_dict(), path, metadata={"wayside": text})
     loaded, spec = load_head(path)
     assert spec.tensors_sha256 is None
+    assert not spec.boxes
     assert torch.equal(loaded(maps()), net(maps()))
+    save_head(path, net, spec_of(net))
+    assert b'"boxes"' not in path.read_bytes(), "a Wayside of before boxes could not read it"
+
+
+def test_a_head_with_boxes_comes_back_from_its_file_with_them(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = HeadNet(HeadShape("patch", 2, (8, 12), hidden=6, window=3, step=1, boxes=True), temperature=2.0).eval()
+    path = tmp_path / "cones.safetensors"
+    save_head(path, net, spec_of(net, window=3, step=1, boxes=True))
+    loaded, spec = load_head(path)
+    assert spec.boxes
+    probabilities, sides = loaded.answers(maps())
+    wanted = net.answers(maps())
+    assert sides is not None
+    assert wanted[1] is not None
+    assert torch.equal(probabilities, wanted[0])
+    assert torch.equal(sides, wanted[1])
+    assert probabilities.shape == (2, 2, 12, 20)
+    assert sides.shape == (2, 4, 12, 20)
+    assert torch.allclose(probabilities.sum(1), torch.ones(2, 12, 20))
+    with pytest.raises(ValueError, match="only a head of kind patch has boxes"):
+        spec_of(net, kind="image", boxes=True)
 
 
 @pytest.mark.parametrize("name", ["pavement", "visibility"])

@@ -11,7 +11,8 @@ from training.heads.candidates import parse
 from training.heads.crackforest import crack_contrast, grid_of
 from training.heads.dataset import IGNORED, DataSet, split_of
 from training.heads.degrade import DEGRADATIONS
-from training.heads.fit import Kept, Plan, class_weights, fit, flat, pick_lr, predict, range_test
+from training.heads.fit import Kept, Plan, fit, pick_lr, predict, range_test
+from training.heads.loss import class_weights, flat
 from training.heads.measure import best_threshold, calibration_of, confusion_of, f1_of, measure, roc_of, temperature_of
 
 

@@ -155,3 +155,45 @@ def test_a_grid_that_is_none_is_refused(changes: dict[str, object], text: str) -
     broken = message | {"heads": [head | {"grid": grid | changes}]}
     with pytest.raises(PoisonMessageError, match=text):
         Detections.from_bytes(json.dumps(broken).encode())
+
+
+def ask_boxes(features: dict[int, torch.Tensor], letterboxes: list[Letterbox]) -> list[HeadResult]:
+    """Of a head with boxes whose answers differ from cell to cell; at this threshold it tells some."""
+    head = random_head(
+        "patch", boxes=True, window=3, step=1, classes=["none", "cone", "sign"], temperature=0.2, threshold=0.05
+    )
+    answers = Panel([head], CPU).ask(features, letterboxes[0].shape, [box.inner for box in letterboxes])
+    return [result for (result,) in answers]
+
+
+def test_a_head_with_boxes_tells_them_in_the_picture_and_the_heat_map_as_well() -> None:
+    (told,) = ask_boxes(maps(WIDE.shape, 1), [WIDE])
+    assert told.grid is not None
+    assert (told.grid.rows, told.grid.columns) == (22, 40)
+    assert told.boxes
+    assert len(told.boxes) <= 100
+    assert {found.label for found in told.boxes} <= {"cone", "sign"}
+    assert [found.score for found in told.boxes] == sorted((found.score for found in told.boxes), reverse=True)
+    for found in told.boxes:
+        x1, y1, x2, y2 = found.box
+        assert 0 <= x1 < x2 <= 1
+        assert 0 <= y1 < y2 <= 1
+    again = HeadResult.model_validate_json(told.model_dump_json())
+    assert again == told
+
+
+def test_boxes_do_not_depend_on_the_neighbours_in_the_batch() -> None:
+    other = Letterbox(640, 384, 640, 380, 0, 2)
+    letterboxes = [WIDE, other, WIDE, WIDE, WIDE]
+    features = maps(WIDE.shape, 5)
+    together = ask_boxes(features, letterboxes)
+    assert len({result.model_dump_json() for result in together}) == 5
+    for index, box in enumerate(letterboxes):
+        alone = ask_boxes({layer: array[index : index + 1] for layer, array in features.items()}, [box])
+        assert alone == [together[index]]
+
+
+def test_a_head_without_boxes_tells_none() -> None:
+    ((pavement, visibility),) = ask(maps(WIDE.shape, 1), [WIDE])
+    assert pavement.boxes is None
+    assert visibility.boxes is None

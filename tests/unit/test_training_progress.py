@@ -14,6 +14,7 @@ from training.heads.candidates import SmallConvNet
 from training.heads.compare import compare
 from training.heads.dataset import SPLITS, DataSet, Picture
 from training.heads.fit import Plan
+from training.heads.question import Question
 from training.service import job
 from training.service.job import Job, Said
 
@@ -34,7 +35,7 @@ def shade(label: int) -> np.ndarray:
 
 
 def named(name: str) -> SmallConvNet:
-    candidate = SmallConvNet("image", 2)
+    candidate = SmallConvNet(Question("image", 2))
     candidate.name = name
     return candidate
 

@@ -57,7 +57,7 @@ def divide(names: Iterable[str], gap_s: float = GAP_S, share: float = SHARE, ear
     names = sorted(set(names))
     known: Mapping[str, Side] = earlier.sides() if earlier else {}
     sides: dict[str, Side] = {}
-    for group in _groups(names, round(gap_s * NS)):
+    for group in grouped(names, round(gap_s * NS)):
         sides.update(_sides_of(group, known, share))
     lists: dict[str, list[str]] = {"train": [], "test": [], "between": []}
     for name in names:
@@ -65,8 +65,11 @@ def divide(names: Iterable[str], gap_s: float = GAP_S, share: float = SHARE, ear
     return Split(gap_s=gap_s, share=share, **lists)
 
 
-def _groups(names: Sequence[str], gap_ns: int) -> Iterator[list[str]]:
-    """Pictures in the order of their time; a group ends where the camera changes or the gap is reached."""
+def grouped(names: Sequence[str], gap_ns: int = round(GAP_S * NS)) -> Iterator[list[str]]:
+    """Pictures of one camera in the order of their time; a group ends where the camera changes or the gap is reached.
+
+    One whose name tells no camera and time is a group by itself.
+    """
     taken: list[tuple[Capture, str]] = []
     for name in names:
         if (capture := capture_of(name)) is None:

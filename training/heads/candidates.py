@@ -6,6 +6,7 @@ whole work), `build` makes the network that is trained on that.
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.detector.heads.net import HeadKind, HeadNet, HeadShape
+from services.detector.heads.net import HeadNet
 from shared.exceptions import ConfigError, ModelError
 from training.heads.dataset import Pixels
 from training.heads.features import Backbone
+from training.heads.question import Question
 
 TORCHVISION = ("vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 # torchvision's own for ImageNet.
@@ -42,7 +44,8 @@ class Candidate(Protocol):
         """What is kept of one picture."""
 
     def build(self, sample: Tensor) -> nn.Module:
-        """The part that is trained; takes (N, …) of what `prepare` gives, returns (N, K) or (N, K, gh, gw) logits.
+        """The part that is trained; takes (N, …) of what `prepare` gives, returns (N, K) or (N, K, gh, gw) logits,
+        with boxes (N, K + 4, gh, gw) as `HeadNet` does.
 
         Args:
             sample: what is kept of the training pictures, (N, …), for the scaling of inputs.
@@ -74,11 +77,11 @@ class Scaled(nn.Module):
 class FeatureHead:
     """Ours: a head on the frozen features of the detector."""
 
-    def __init__(self, backbone: Backbone, classes: int, hidden: int, dropout: float = 0.3) -> None:
+    def __init__(self, backbone: Backbone, question: Question, dropout: float = 0.3) -> None:
         self.name = "head"
         self.words = f"head on layers {', '.join(map(str, backbone.layers))} of the frozen detector"
         self.backbone = backbone
-        self.shape = HeadShape(backbone.kind, classes, tuple(backbone.channels), hidden)
+        self.shape = replace(question.shape, channels=tuple(backbone.channels))
         self._dropout = dropout
 
     def prepare(self, pixels: Pixels) -> Tensor:
@@ -100,20 +103,18 @@ class FrozenBody:
         ModelError: no pretrained weights: the file that was given holds none, or none was given and the download fails.
     """
 
-    def __init__(
-        self, name: str, weights: Path | None, kind: HeadKind, classes: int,
-        device: str | torch.device = "cpu",
-    ) -> None:  # fmt: skip
+    def __init__(self, name: str, weights: Path | None, question: Question, device: str | torch.device = "cpu") -> None:
         self.name = name
         self.words = f"torchvision {name}, frozen body, new last layer"
-        self._kind = kind
-        self._classes = classes
+        self._question = question
+        self._kind = question.kind
         self._device = device
         self._body = _body(name, weights).to(device)
 
     @torch.inference_mode()
     def prepare(self, pixels: Pixels) -> Tensor:
         """Its pooled features: (C,), or (C, gh, gw) of patches."""
+        pixels = self._question.seen(pixels)
         size = (pixels.shape[1] * 2, pixels.shape[0] * 2) if self._kind == "patch" else (224, 224)
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if self._kind == "image" else cv2.INTER_LINEAR)
         tensor = torch.from_numpy(np.ascontiguousarray(resized)).permute(2, 0, 1)[None].float() / 255
@@ -121,29 +122,31 @@ class FrozenBody:
         features: Tensor = self._body(scaled.to(self._device)).cpu()
         if self._kind == "image":
             return features.mean((2, 3))[0].half()
-        mean = functional.avg_pool2d(features, 4, 2, 1, count_include_pad=False)
-        return torch.cat([mean, functional.max_pool2d(features, 4, 2, 1)], 1)[0].half()
+        window, step = self._question.shape.window, self._question.shape.step
+        mean = functional.avg_pool2d(features, window, step, 1, count_include_pad=False)
+        return torch.cat([mean, functional.max_pool2d(features, window, step, 1)], 1)[0].half()
 
     def build(self, sample: Tensor) -> nn.Module:
         """The new last layer."""
-        inputs, patches = sample.shape[1], sample.dim() == 4
-        last = nn.Conv2d(inputs, self._classes, 1) if patches else nn.Linear(inputs, self._classes)
+        inputs, outputs, patches = sample.shape[1], self._question.shape.outputs, sample.dim() == 4
+        last = nn.Conv2d(inputs, outputs, 1) if patches else nn.Linear(inputs, outputs)
         return nn.Sequential(AsFloat(), nn.Dropout(0.2), last)
 
 
 class SmallConvNet:
     """From scratch: convolution, ReLU, max-pooling, dropout, dense. The baseline that transfer must beat."""
 
-    def __init__(self, kind: HeadKind, classes: int) -> None:
+    def __init__(self, question: Question) -> None:
         self.name = "convnet"
         self.words = "small ConvNet from scratch"
-        self._kind = kind
-        self._classes = classes
+        self._question = question
+        self._kind = question.kind
 
     def prepare(self, pixels: Pixels) -> Tensor:
         """The picture itself, (3, H, W) uint8; whole pictures scaled to 192x128."""
         if self._kind == "image":
             pixels = cv2.resize(pixels, _SMALL, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        pixels = self._question.seen(pixels)
         return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).contiguous()
 
     def build(self, sample: Tensor) -> nn.Module:
@@ -154,13 +157,14 @@ class SmallConvNet:
         for width in (24, 32, 48):
             layers += [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
             before = width
+        shape = self._question.shape
         if self._kind == "patch":
-            # The dense layers see the 4x4 cells of a patch, as a head does.
-            dense: list[nn.Module] = [nn.Conv2d(before, 48, 4, stride=2, padding=1), nn.ReLU(), nn.Dropout(0.3)]
-            return nn.Sequential(*layers, nn.Dropout(0.2), *dense, nn.Conv2d(48, self._classes, 1))
+            # The dense layers see the cells of a patch, as a head does.
+            dense: list[nn.Module] = [nn.Conv2d(before, 48, shape.window, stride=shape.step, padding=1), nn.ReLU()]
+            return nn.Sequential(*layers, nn.Dropout(0.2), *dense, nn.Dropout(0.3), nn.Conv2d(48, shape.outputs, 1))
         pool: list[nn.Module] = [nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Dropout(0.3)]
         return nn.Sequential(
-            *layers, *pool, nn.Linear(before * 6, 48), nn.ReLU(), nn.Dropout(0.3), nn.Linear(48, self._classes)
+            *layers, *pool, nn.Linear(before * 6, 48), nn.ReLU(), nn.Dropout(0.3), nn.Linear(48, shape.outputs)
         )
 
 

@@ -17,6 +17,12 @@ def spec_of(data: DataSet, head: FeatureHead, results: Sequence[Result], command
         "f1": test.f1, "f1_low": test.f1_interval[0], "f1_high": test.f1_interval[1], "accuracy": test.accuracy,
         "roc_area": test.auc, "ece": test.ece,
     }  # fmt: skip
+    if ours.boxes is not None:
+        boxes = ours.boxes
+        metrics |= {
+            "box_f1": boxes.f1, "box_f1_low": boxes.f1_interval[0], "box_f1_high": boxes.f1_interval[1],
+            "box_precision": boxes.precision, "box_recall": boxes.recall, "box_iou": boxes.iou, "box_ap50": boxes.ap50,
+        }  # fmt: skip
     for result in results[1:]:
         metrics[f"f1_{result.name}"] = result.test.f1
     backbone = head.backbone
@@ -30,6 +36,7 @@ def spec_of(data: DataSet, head: FeatureHead, results: Sequence[Result], command
         hidden=head.shape.hidden,
         window=head.shape.window,
         step=head.shape.step,
+        boxes=head.shape.boxes,
         temperature=ours.temperature,
         threshold=ours.threshold,
         backbone=backbone.digest,
@@ -80,6 +87,7 @@ def write_card(path: Path, spec: HeadSpec, results: Sequence[Result], version: s
         "| --- | --- | --- | --: | --: | --: | --: |",
         *(_row(result) for result in results),
         "",
+        *_boxes(results),
         f"Decision from probability {spec.threshold:.2f} of not `{spec.classes[0]}`{others}; temperature "
         f"{spec.temperature:.2f}. Added to one 640x384 frame: {ours.ms:.2f} ms{share}.",
         "",
@@ -92,6 +100,26 @@ def write_card(path: Path, spec: HeadSpec, results: Sequence[Result], version: s
         "",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _boxes(results: Sequence[Result]) -> list[str]:
+    """The lines on boxes; none where there are no boxes."""
+    rows = [(result.words, result.boxes) for result in results if result.boxes is not None]
+    if not rows:
+        return []
+    return [
+        f"Boxes, at an IoU of 0.5 with one of the {rows[0][1].labelled} labelled ones:",
+        "",
+        "| candidate | F1 | precision | recall | below 32 px of the input, to 96 px, larger | mean IoU of those found "
+        "| AP50 |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
+        *(
+            f"| {words} | {boxes.f1:.3f} ({boxes.f1_interval[0]:.3f}-{boxes.f1_interval[1]:.3f}) "
+            f"| {boxes.precision:.3f} | {boxes.recall:.3f} | {boxes.sizes} | {boxes.iou:.3f} | {boxes.ap50:.3f} |"
+            for words, boxes in rows
+        ),
+        "",
+    ]
 
 
 def _row(result: Result) -> str:

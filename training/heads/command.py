@@ -21,6 +21,8 @@ from training.heads.dataset import DataSet
 from training.heads.features import Backbone
 from training.heads.fit import Plan, Schedule
 from training.heads.folder import read_folder
+from training.heads.labelled import is_labelled, read_labelled
+from training.heads.question import Question
 from training.heads.report import write_report
 from training.heads.visibility import read_degraded
 from training.report import wide_console
@@ -28,7 +30,6 @@ from training.start import find_start
 
 # Strides 4, 8 and 16: coarse enough to tell things apart, fine enough to see thin cracks, sharpness and noise.
 _LAYERS = (2, 4, 6)
-_HIDDEN = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +88,25 @@ def train_head(request: Request, plan: Plan) -> Path:
     data = read_data(request, problems)
     for line in problems.lines():
         console.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
-    imgsz = None if data.kind == "patch" else request.imgsz
+    question = Question.of(data)
+    imgsz = request.imgsz if data.kind == "image" or data.cells else None
     weights = find_start(request.start, load_settings()).weights
     backbone = Backbone(weights, _LAYERS, data.kind, imgsz, request.threads, request.device)
-    head = FeatureHead(backbone, len(data.classes), _HIDDEN)
+    head = FeatureHead(backbone, question)
+    strides = backbone.stride, backbone.backend.stride
+    if data.cells is not None and strides != (data.cells.side, data.cells.stride):
+        raise ModelError(
+            f"{weights}: strides of {strides[0]} and {strides[1]} px; a head with boxes needs a detector with "
+            f"{data.cells.side} and {data.cells.stride}, as YOLO11 has"
+        )
     candidates: list[Candidate] = [head]
     left_out = []
     for name, file in chosen:
         try:
             if name == "convnet":
-                candidates.append(SmallConvNet(data.kind, len(data.classes)))
+                candidates.append(SmallConvNet(question))
             elif name != "head":
-                candidates.append(FrozenBody(name, file, data.kind, len(data.classes), backbone.backend.device))
+                candidates.append(FrozenBody(name, file, question, backbone.backend.device))
         except ModelError as error:
             if file is not None:
                 raise
@@ -139,4 +147,6 @@ def read_data(request: Request, problems: Problems) -> DataSet:
         raise ConfigError("--data: one folder is needed; several are for --degrade")
     if is_crackforest(request.data[0]):
         return read_crackforest(request.name, request.data[0], problems)
+    if is_labelled(request.data[0]):
+        return read_labelled(request.name, request.data[0], problems, imgsz=request.imgsz, licence=request.licence)
     return read_folder(request.name, request.data[0], problems, licence=request.licence)

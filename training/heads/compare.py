@@ -10,15 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.heads.augment import augment
+from training.heads.augment import augment, augment_objects
+from training.heads.box_figures import BoxFigures, figures_of
 from training.heads.candidates import Candidate, FeatureHead, Scaled
-from training.heads.dataset import IGNORED, SPLITS, DataSet, Pixels, Split
-from training.heads.fit import History, Kept, Plan, fit, flat, predict
+from training.heads.dataset import IGNORED, SPLITS, DataSet, Objects, Picture, Pixels, Split
+from training.heads.fit import History, Kept, Plan, fit, predict
+from training.heads.loss import Many, examples
 from training.heads.measure import Measured, best_threshold, measure, temperature_of
+from training.heads.targets import targets
 
 # The picture of an ordinary 16:9 camera as the detector sees it: (height, width).
 FRAME = (384, 640)
 _TIMED = 15
+_JUDGED: tuple[Split, ...] = ("val", "test")
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Result:
         seconds: preparing the pictures of train and validation, and training, wall clock.
         ms: milliseconds per frame of 640x384, beside the detector's own pass.
         detector_ms: of the whole detector's pass at this size, measured in turns with `ms`; None but for ours.
+        boxes: figures of its boxes on the test split; None where the data have none.
         ahead: 95 % interval of ours' F1 minus this candidate's on the same resampled pictures; None for ours.
     """
 
@@ -44,6 +49,7 @@ class Result:
     ms: float
     parameters: int
     detector_ms: float | None = None
+    boxes: BoxFigures | None = None
     ahead: tuple[float, float] | None = None
 
 
@@ -63,9 +69,11 @@ def compare(
         told = _teller(candidate.name, number * plan.epochs, len(candidates) * plan.epochs, plan, say)
         result = _judged(data, candidate, splits, plan, seconds[candidate.name], told)
         results.append(result)
+        boxes = f", of the boxes {result.boxes.f1:.3f}," if result.boxes else ""
         say(
-            f"{candidate.name}: F1 {result.test.f1:.3f} on the test split after {len(result.history.val_loss)} epochs, "
-            f"{result.seconds:.0f} s in all, {result.history.seconds:.0f} s of them training"
+            f"{candidate.name}: F1 {result.test.f1:.3f}{boxes} on the test split after "
+            f"{len(result.history.val_loss)} epochs, {result.seconds:.0f} s in all, {result.history.seconds:.0f} s of "
+            "them training"
         )
     ours = next((result for result in results if isinstance(result.module, Scaled)), None)
     for result in results:
@@ -85,24 +93,40 @@ def prepare(
         count = 1 + data.variants if split == "train" else 1
         inputs: dict[str, list[list[Tensor]]] = {name: [[] for _ in range(count)] for name in kept}
         labels: list[list[Tensor]] = [[] for _ in range(count)]
+        sides: list[list[Tensor]] = [[] for _ in range(count)]
         for picture in data.of(split):
             whole = picture.load()
             for variant in range(count):
-                pixels, label = whole, picture.label
-                if variant:
-                    rng = np.random.default_rng([seed, variant, *picture.name.encode()])
-                    pixels, label = augment(whole, label, data, rng)
+                rng = np.random.default_rng([seed, variant, *picture.name.encode()]) if variant else None
+                pixels, label, distances = _copy(whole, picture, data, rng)
                 labels[variant].append(torch.from_numpy(np.array(label)))
+                if distances is not None:
+                    sides[variant].append(torch.from_numpy(distances))
                 for candidate in candidates:
                     begun = time.perf_counter()
                     inputs[candidate.name][variant].append(candidate.prepare(pixels))
                     if split != "test":
                         seconds[candidate.name] += time.perf_counter() - begun
-        stacked = [torch.stack(row) for row in labels]
-        for name, rows in inputs.items():
-            kept[name][split] = Kept([torch.stack(row) for row in rows], stacked)
+        if data.cells is not None:
+            # As they are: pictures of different sizes have different grids.
+            for name, rows in inputs.items():
+                kept[name][split] = Kept([*rows], [*labels], [*sides])
+        else:
+            stacked: list[Many] = [torch.stack(row) for row in labels]
+            for name, rows in inputs.items():
+                kept[name][split] = Kept([torch.stack(row) for row in rows], stacked)
         say(f"{split}: {len(data.of(split))} pictures, {count} copies of each")
     return kept, seconds
+
+
+def _copy(
+    whole: Pixels, picture: Picture, data: DataSet, rng: np.random.Generator | None
+) -> tuple[Pixels, NDArray[np.int64], NDArray[np.float32] | None]:
+    """A picture or, with `rng`, an augmented copy of it; its label, and the sides of its boxes where there are any."""
+    if data.cells is None or picture.objects is None:
+        return *(augment(whole, picture.label, data, rng) if rng else (whole, picture.label)), None
+    pixels, objects = augment_objects(whole, picture.objects, data, rng) if rng else (whole, picture.objects)
+    return pixels, *targets(objects, data.cells)
 
 
 def _teller(
@@ -121,23 +145,42 @@ def _teller(
 
 def _judged(
     data: DataSet, candidate: Candidate, splits: dict[Split, Kept], plan: Plan, prepare_seconds: float,
-    told: Callable[[int, float, float], None],
+    tell: Callable[[int, float, float], None],
 ) -> Result:  # fmt: skip
     torch.manual_seed(plan.seed)
     classes = len(data.classes)
-    module = candidate.build(splits["train"].inputs[0])
-    history = fit(module, splits["train"], splits["val"], classes, plan, told)
-    rows = {split: flat(predict(module, splits[split].inputs[0]), splits[split].labels[0]) for split in ("val", "test")}
+    module = candidate.build(_sample(splits["train"].inputs[0]))
+    history = fit(module, splits["train"], splits["val"], classes, plan, tell)
+    told = {split: predict(module, splits[split].inputs[0]) for split in _JUDGED}
+    rows = {split: examples(told[split], splits[split].labels[0], classes) for split in _JUDGED}
     temperature = temperature_of(*rows["val"])
     logits, labels = rows["val"]
     normal = torch.softmax(logits / temperature, 1)[:, 0].double().numpy()
     threshold = best_threshold(1 - normal, labels.numpy())
-    val, test = (measure(*rows[split], groups_of(data, split), temperature, threshold) for split in ("val", "test"))
+    val, test = (measure(*rows[split], groups_of(data, split), temperature, threshold) for split in _JUDGED)
     ms, detector_ms = _speed(candidate, module, temperature)
     return Result(
         candidate.name, candidate.words, module, history, temperature, threshold, val, test,
         prepare_seconds + history.seconds, ms, sum(part.numel() for part in module.parameters()), detector_ms,
+        boxes_of(told["test"], data, temperature, threshold),
     )  # fmt: skip
+
+
+def boxes_of(outputs: Many, data: DataSet, temperature: float, threshold: float) -> BoxFigures | None:
+    """Figures of the boxes that these outputs tell of the test pictures; None where the data have no boxes."""
+    if data.cells is None:
+        return None
+    pictures = data.of("test")
+    objects: list[Objects] = [picture.objects for picture in pictures if picture.objects is not None]
+    groups = [picture.group for picture in pictures]
+    return figures_of(list(outputs), objects, groups, data.cells, len(data.classes), temperature, threshold)
+
+
+def _sample(inputs: Many) -> Tensor:
+    """Stacked; of inputs with different sizes all their cells in one row, since means and deviations are wanted."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    return torch.cat([own.flatten(1) for own in inputs], dim=1)[None, :, :, None]
 
 
 def groups_of(data: DataSet, split: Split) -> NDArray[np.int64]:

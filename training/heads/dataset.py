@@ -12,11 +12,28 @@ from numpy.typing import NDArray
 
 from services.detector.heads.net import HeadKind
 from training.data.problems import Problems
+from training.heads.cells import Cells
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Pixels = NDArray[np.uint8]
 IGNORED = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """What is labelled on a picture.
+
+    Attributes:
+        classes: (M,) indices into the data set's classes.
+        boxes: (M, 4) x1, y1, x2, y2 in 0..1 of the picture.
+        width, height: of the picture, pixels.
+    """
+
+    classes: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,7 @@ class Picture:
         load: gives (H, W, 3) uint8 RGB.
         label: () int64 class, or (gh, gw) int64 with `IGNORED` where nothing is asked.
         source: the file that it was read or made from; None of a clip's frame.
+        objects: what the grid of labels was made from; None where there are no boxes.
     """
 
     name: str
@@ -37,6 +55,7 @@ class Picture:
     load: Callable[[], Pixels]
     label: NDArray[np.int64]
     source: Path | None = None
+    objects: Objects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,7 @@ class DataSet:
         variants: augmented copies of each training picture beside itself.
         mirrored: whether a picture upside down is still a picture of its class.
         photometric: whether augmentation may change light, sharpness and noise: not where these are the question.
+        cells: the grid of a data set with boxes, in which every picture has objects; None of any other.
     """
 
     name: str
@@ -60,6 +80,7 @@ class DataSet:
     variants: int = 4
     mirrored: bool = False
     photometric: bool = True
+    cells: Cells | None = None
 
     def of(self, split: Split) -> list[Picture]:
         """The pictures of a split."""

@@ -3,17 +3,17 @@
 import copy
 import math
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.heads.dataset import IGNORED
+from training.heads.loss import Many, class_weights, loss_of
 
 Schedule = Literal["cosine", "one-cycle", "step"]
 _AVERAGE = 0.95
@@ -42,10 +42,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Examples of one split: per variant (N, …) and labels (N,) or (N, gh, gw). Variant 0 is unchanged."""
+    """Examples of one split: per variant (N, …) and labels (N,) or (N, gh, gw). Variant 0 is unchanged.
 
-    inputs: list[Tensor]
-    labels: list[Tensor]
+    Attributes:
+        sides: per variant (N, gh, gw, 4), of a head with boxes; see `training.heads.targets`.
+    """
+
+    inputs: list[Many]
+    labels: list[Many]
+    sides: list[Many] | None = None
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of each example's input, in their order; those of one shape can go together."""
+        return [tuple(own.shape) for own in self.inputs[0]]
 
 
 @dataclass(slots=True)
@@ -67,12 +77,6 @@ class History:
     seconds: float = 0.0
 
 
-def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """(K,) inverse frequencies with mean 1 over the examples."""
-    counts = torch.bincount(labels[labels != IGNORED].flatten(), minlength=classes).float().clamp_min(1)
-    return counts.sum() / (classes * counts)
-
-
 def fit(
     module: nn.Module, train: Kept, val: Kept, classes: int, plan: Plan,
     tell: Callable[[int, float, float], None] = lambda epoch, train_loss, val_loss: None,
@@ -90,7 +94,7 @@ def fit(
         history.range_test = range_test(module, train, weights, plan)
     history.lr = plan.lr or pick_lr(history.range_test)
     optimiser = torch.optim.AdamW(module.parameters(), lr=history.lr, weight_decay=plan.weight_decay)
-    steps = plan.epochs * math.ceil(len(train.inputs[0]) / plan.batch)
+    steps = plan.epochs * sum(math.ceil(count / plan.batch) for count in Counter(train.shapes).values())
     schedule = _schedule(optimiser, plan.schedule, history.lr, steps)
     # Weights averaged over the last steps are judged and kept: single steps jump too much to choose among them.
     average = AveragedModel(module, multi_avg_fn=_averaging(), use_buffers=True)
@@ -98,12 +102,13 @@ def fit(
     for epoch in range(plan.epochs):
         module.train()
         losses = []
-        for inputs, labels in _batches(train, plan.batch, generator):
-            losses.append(_step(module, optimiser, inputs, labels, weights))
+        for inputs, labels, sides in _batches(train, plan.batch, generator):
+            losses.append(_step(module, optimiser, inputs, labels, sides, weights))
             schedule.step()
             average.update_parameters(module)
         history.train_loss.append(sum(losses) / len(losses))
-        loss = float(_loss(predict(average, val.inputs[0]), val.labels[0], weights))
+        told = predict(average, val.inputs[0])
+        loss = float(loss_of(told, val.labels[0], val.sides[0] if val.sides else None, weights))
         history.val_loss.append(loss)
         tell(epoch + 1, history.train_loss[-1], loss)
         if loss < best:
@@ -160,50 +165,52 @@ def pick_lr(curve: list[tuple[float, float]]) -> float:
 
 
 @torch.no_grad()
-def predict(module: nn.Module, inputs: Tensor, batch: int = 32) -> Tensor:
-    """Logits of all inputs, in their order."""
+def predict(module: nn.Module, inputs: Many, batch: int = 32) -> Many:
+    """Outputs for all inputs, in their order; stacked where the inputs are."""
     module.eval()
+    if not isinstance(inputs, Tensor):
+        return [module(own[None])[0].float() for own in inputs]
     return torch.cat([module(inputs[start : start + batch]).float() for start in range(0, len(inputs), batch)])
 
 
-def flat(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """(M, K) logits and (M,) labels of all examples that are asked for."""
-    if logits.dim() == 4:
-        logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
-    asked = labels != IGNORED
-    return logits[asked], labels[asked]
-
-
-def _loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    # Not torch's weighted mean: it divides by the weights in the batch, which takes weight from a rare class again.
-    rows, asked = flat(logits, labels)
-    return functional.cross_entropy(rows, asked, weight=weights, reduction="sum") / max(1, len(asked))
-
-
 def _step(
-    module: nn.Module, optimiser: torch.optim.Optimizer, inputs: Tensor, labels: Tensor, weights: Tensor
-) -> float:
-    loss = _loss(module(inputs), labels, weights)
+    module: nn.Module, optimiser: torch.optim.Optimizer, inputs: Tensor, labels: Tensor, sides: Tensor | None,
+    weights: Tensor,
+) -> float:  # fmt: skip
+    loss = loss_of(module(inputs), labels, sides, weights)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return float(loss.detach())
 
 
-def _batches(kept: Kept, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch: each picture once, in one of its variants. A last batch of one is left out (batch norm)."""
-    count, variants = len(kept.inputs[0]), len(kept.inputs)
-    order = torch.randperm(count, generator=generator)
-    for start in range(0, count, size):
-        rows = order[start : start + size]
-        if len(rows) < 2 <= start:
-            continue
-        chosen = torch.randint(variants, (len(rows),), generator=generator).tolist()
-        pairs = list(zip(chosen, rows.tolist(), strict=True))
+def _batches(
+    kept: Kept, size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:  # fmt: skip
+    """One epoch: each picture once, in one of its variants, those of one shape together.
+
+    A last batch of one is left out (batch norm).
+    """
+    for rows in _groups(kept.shapes, size, generator):
+        chosen = torch.randint(len(kept.inputs), (len(rows),), generator=generator).tolist()
+        pairs = list(zip(chosen, rows, strict=True))
         yield (
             torch.stack([kept.inputs[variant][row] for variant, row in pairs]),
             torch.stack([kept.labels[variant][row] for variant, row in pairs]),
+            torch.stack([kept.sides[variant][row] for variant, row in pairs]) if kept.sides else None,
         )
+
+
+def _groups(shapes: list[tuple[int, ...]], size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """Indices of each batch: full ones as they fill, then what remains of each shape."""
+    waiting: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    many = {shape for shape, count in Counter(shapes).items() if count > size}
+    for index in torch.randperm(len(shapes), generator=generator).tolist():
+        group = waiting[shapes[index]]
+        group.append(index)
+        if len(group) == size:
+            yield waiting.pop(shapes[index])
+    yield from (group for shape, group in waiting.items() if len(group) > 1 or shape not in many)
 
 
 def _averaging() -> Any:
@@ -223,4 +230,4 @@ def _take_back(module: nn.Module, weights: Tensor) -> None:
     """Class weights act as other frequencies of the classes; the last layer's bias gives back the true ones."""
     last = [part for part in module.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
     assert last.bias is not None
-    last.bias.sub_(weights.log())
+    last.bias[: len(weights)].sub_(weights.log())  # behind them are the sides of boxes

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.problems import Problems
 from training.heads import charts
+from training.heads.box_figures import matched
 from training.heads.compare import Result
 from training.heads.crackforest import PATCH, STEP
 from training.heads.dataset import IGNORED, DataSet, Pixels
@@ -40,6 +42,7 @@ def write_report(
         *(f"<p>{escape(line)}</p>" for line in left_out),
         "<p class=note>F1 of the second class where there are two, else the mean over classes. Intervals: 95 %, from "
         "1,000 resamplings of whole pictures. Threshold and temperature come from the validation split.</p>",
+        _boxes(results),
         _counts(data),
         "<h2>ROC and calibration</h2><div class=row>",
         charts.roc(results, data.classes[0]),
@@ -50,7 +53,7 @@ def write_report(
         *(charts.learning(result) for result in results),
         *(charts.range_test(result) for result in results if result.history.range_test),
         "</div><h2>Wrong examples</h2>",
-        *(_wrong(result, data) for result in results),
+        *(_wrong_boxes(result, data) if result.boxes else _wrong(result, data) for result in results),
         "<h2>Data</h2><ul>",
         *(f"<li>{escape(note)}</li>" for note in data.notes),
         f"</ul><h2>Problems</h2><p>{len(problems.found)} found.</p><ul>",
@@ -79,6 +82,20 @@ def _table(results: Sequence[Result]) -> str:
         )  # fmt: skip
         rows.append(f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _boxes(results: Sequence[Result]) -> str:
+    """What the boxes are worth; empty where there are none."""
+    rows = ""
+    for result in results:
+        if (found := result.boxes) is not None:
+            low, high = found.f1_interval
+            cells = (f"{found.f1:.3f} ({low:.3f}-{high:.3f})", f"{found.precision:.3f}", f"{found.recall:.3f}",
+                     found.sizes, f"{found.iou:.3f}", f"{found.ap50:.3f}")  # fmt: skip
+            rows += f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    names = ("boxes, at an IoU of 0.5", "F1 (95 %)", "precision", "recall", "below 32 px, to 96 px, larger",
+             "mean IoU of those found", "AP50")  # fmt: skip
+    return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>" if rows else ""
 
 
 def _counts(data: DataSet) -> str:
@@ -119,6 +136,37 @@ def _wrong(result: Result, data: DataSet) -> str:
         figures.append(f'<figure><img src="{_inline(shown)}" alt=""><figcaption>{escape(text)}</figcaption></figure>')
     title = f"<h3>{escape(result.name)}: {len(wrong)} of {len(test.labels)} wrong</h3>"
     return f"{title}<div class=row>{''.join(figures)}</div>"
+
+
+def _wrong_boxes(result: Result, data: DataSet) -> str:
+    """The pictures with the most boxes that are missed or wrong: labelled green, told yellow."""
+    assert result.boxes is not None
+    rows = []
+    for picture, found in zip(data.of("test"), result.boxes.found, strict=True):
+        assert picture.objects is not None
+        right = int((matched(found, picture.objects)[0] > 0).sum())
+        rows.append((len(picture.objects.classes) + len(found.scores) - 2 * right, picture, found))
+    wrong = sorted((row for row in rows if row[0]), key=lambda row: -row[0])
+    figures = []
+    for count, picture, found in wrong[:_WRONG]:
+        assert picture.objects is not None
+        shown = picture.load()
+        for boxes, colour in ((picture.objects.boxes, (40, 200, 60)), (found.xyxy, (255, 220, 0))):
+            _draw(shown, boxes, colour)
+        said = ", ".join(
+            f"{data.classes[label]} {score:.0%}" for label, score in zip(found.classes, found.scores, strict=True)
+        )
+        text = f"{picture.name}: {count} missed or wrong, said {said or 'nothing'}"
+        figures.append(f'<figure><img src="{_inline(shown)}" alt=""><figcaption>{escape(text)}</figcaption></figure>')
+    title = f"<h3>{escape(result.name)}: boxes wrong on {len(wrong)} of {len(rows)} pictures</h3>"
+    return f"{title}<p class=note>Green: labelled; yellow: told.</p><div class=row>{''.join(figures)}</div>"
+
+
+def _draw(pixels: Pixels, boxes: NDArray[np.floating], colour: tuple[int, int, int]) -> None:
+    height, width = pixels.shape[:2]
+    thickness = max(1, width // 150)  # seen at 160 px
+    for x1, y1, x2, y2 in (boxes * [width, height, width, height]).round().astype(int).tolist():
+        cv2.rectangle(pixels, (x1, y1), (x2, y2), colour, thickness)
 
 
 def _around(pixels: Pixels, row: int, column: int) -> Pixels:

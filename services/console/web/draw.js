@@ -12,6 +12,7 @@ const ALERT_PAPER = { critical: "#b3161b", warning: "#6b4a00", info: "#24435e" }
 // Below this width (CSS pixels) names of zones would cover the picture.
 const ZONE_NAMES_FROM = 400;
 const BOX = "#eaf2f8";
+const HEAD_BOX = "#ffb65c";
 
 // hot: { zones, tracks }, each a Map from id to severity, of the camera's open alerts; heat: a grid of probabilities, or
 // nothing
@@ -32,8 +33,19 @@ export function draw(canvas, bitmap, frame, zones, hot, heat) {
   // Objects of an alert last and named first, then nearer ones first: no other box or name covers theirs.
   const objects = frame.objects.map((object) => sized(object, hot.tracks.get(object.track_id), width, height));
   objects.sort((a, b) => Boolean(a.severity) - Boolean(b.severity) || a.box[3] - b.box[3] || a.id - b.id);
-  for (const object of objects) drawBox(ctx, object, unit);
-  nameAll(ctx, objects.reverse(), { unit, scale });
+  const found = headBoxes(frame).map((item) => ofHead(item, width, height));
+  for (const object of [...found, ...objects]) drawBox(ctx, object, unit);
+  nameAll(ctx, [...objects.reverse(), ...found], { unit, scale });
+}
+
+// What heads have found: { label, score, box }.
+export function headBoxes(frame) {
+  return frame.heads.flatMap((head) => head.boxes ?? []);
+}
+
+function ofHead({ box: [x1, y1, x2, y2], label, score }, width, height) {
+  const box = [x1 * width, y1 * height, x2 * width, y2 * height];
+  return { box, text: `${label} ${Math.round(score * 100)}%`, ink: HEAD_BOX };
 }
 
 function sized({ box: [x1, y1, x2, y2], label, track_id, speed_kmh }, severity, width, height) {
@@ -67,14 +79,17 @@ function drawZone(ctx, zone, severity, named, unit, scale) {
   write(ctx, zone.id, left, bottom - style.height, style, { ink: colour });
 }
 
-function drawBox(ctx, { box: [x1, y1, x2, y2], severity }, unit) {
+// Dashed where a head says it: it is asked once a second, and the box may be of an earlier frame.
+function drawBox(ctx, { box: [x1, y1, x2, y2], severity, ink = BOX }, unit) {
   const stroke = (colour, line) => {
     ctx.strokeStyle = colour;
     ctx.lineWidth = line;
     ctx.strokeRect(x1, y1, x2 - x1, y2 - y1);
   };
   stroke("rgba(0, 0, 0, 0.6)", (severity ? 5 : 3.5) * unit); // a dark rim: visible on snow and at night alike
-  stroke(severity ? ALERT_COLOURS[severity] : BOX, (severity ? 3 : 1.6) * unit);
+  if (ink !== BOX) ctx.setLineDash([6 * unit, 3 * unit]);
+  stroke(severity ? ALERT_COLOURS[severity] : ink, (severity ? 3 : 1.6) * unit);
+  ctx.setLineDash([]);
 }
 
 // objects: the most important first.
@@ -85,8 +100,8 @@ function nameAll(ctx, objects, { unit, scale }) {
   }));
   placed(wanted, ctx.canvas.width, ctx.canvas.height).forEach((spot, i) => {
     if (!spot) return;
-    const { text, severity } = objects[i];
-    const colours = severity ? { ink: "#fff", paper: ALERT_PAPER[severity] } : { ink: BOX };
+    const { text, severity, ink = BOX } = objects[i];
+    const colours = severity ? { ink: "#fff", paper: ALERT_PAPER[severity] } : { ink };
     write(ctx, text, spot.left, spot.top, style, colours);
   });
 }

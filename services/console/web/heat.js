@@ -23,7 +23,7 @@ export function offerHeat(frame) {
 }
 
 export function heatOf(frame) {
-  return frame.heads.find((head) => head.grid)?.grid;
+  return frame.heads.find((head) => head.grid && !head.boxes)?.grid; // boxes are drawn themselves
 }
 
 export function drawHeat(ctx, grid) {

@@ -1,6 +1,6 @@
 // One camera: fetches the picture of the newest result and draws both together.
 
-import { draw } from "./draw.js";
+import { draw, headBoxes } from "./draw.js";
 import { heatIsOn, heatOf, offerHeat, visibilityLabel, visibilityText } from "./heat.js";
 import { el, setData, setText } from "./dom.js";
 import { clockTime, duration, isRecorded, ago, utc } from "./time.js";
@@ -125,11 +125,13 @@ export class Tile {
     const heat = heatIsOn() ? heatOf(this.drawn) : undefined;
     draw(this.canvas, this.bitmap, this.drawn, this.camera.zones, this.hot, heat);
     setData(this.canvas, "heat", Boolean(heat));
+    setData(this.canvas, "headBoxes", headBoxes(this.drawn).length);
     setData(this.canvas, "offset", this.drawn.frame.offset);
     setData(this.canvas, "capturedAt", this.drawn.captured_at);
     setData(this.canvas, "boxes", this.drawn.objects.length);
+    const seen = [...this.drawn.objects, ...headBoxes(this.drawn)];
     this.canvas.setAttribute("aria-label",
-      `${this.camera.id}: ${this.drawn.objects.map((object) => object.label).join(", ") || "nothing tracked"}`);
+      `${this.camera.id}: ${seen.map((object) => object.label).join(", ") || "nothing tracked"}`);
   }
 
   tick() {

@@ -61,7 +61,15 @@ def suppress(xyxy: Tensor, scores: Tensor, classes: Tensor, picture: Tensor, pic
     return [suppress_one(*own) for own in zip(*(np.split(part, ends) for part in rows), strict=True)]
 
 
-def suppress_one(xyxy: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int64]) -> Boxes:
-    """See `suppress`, for the boxes of one picture."""
-    kept = _nms(torch.from_numpy(xyxy).double(), torch.from_numpy(scores).double(), _NMS_IOU)[:_MAX_BOXES].numpy()
+def suppress_one(
+    xyxy: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int64], *,
+    overlap: float = _NMS_IOU, most: int = _MAX_BOXES,
+) -> Boxes:  # fmt: skip
+    """See `suppress`, for the boxes of one picture.
+
+    Args:
+        overlap: boxes whose intersection is more than this share of their union are one thing.
+        most: boxes that are kept.
+    """
+    kept = _nms(torch.from_numpy(xyxy).double(), torch.from_numpy(scores).double(), overlap)[:most].numpy()
     return Boxes(xyxy[kept], scores[kept], classes[kept])

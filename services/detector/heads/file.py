@@ -42,7 +42,7 @@ class HeadSpec(BaseModel):
         kind: `patch` gives a heat map, `image` one answer per picture.
         classes: by index; the first is the normal state.
         layers: of the backbone, finest first, whose outputs it takes.
-        channels, hidden, window, step: see `HeadShape`.
+        channels, hidden, window, step, boxes: see `HeadShape`.
         temperature: see `HeadNet`.
         threshold: probability of all classes but the first together, from which the state counts as not normal.
         backbone: `backbone_digest` of the model whose features it was trained on.
@@ -65,6 +65,7 @@ class HeadSpec(BaseModel):
     hidden: int = Field(gt=0)
     window: int = Field(4, gt=0)
     step: int = Field(2, gt=0)
+    boxes: bool = False
     temperature: float = Field(1.0, gt=0)
     threshold: float = Field(0.5, gt=0, lt=1)
     backbone: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -82,12 +83,16 @@ class HeadSpec(BaseModel):
             raise ValueError("layers and channels must be equally many")
         if (self.window - self.step) % 2 or self.window < self.step:
             raise ValueError("window - step must be even and not negative")
+        if self.boxes and self.kind != "patch":
+            raise ValueError("only a head of kind patch has boxes")
         return self
 
     @property
     def shape(self) -> HeadShape:
         """What the network is built from."""
-        return HeadShape(self.kind, len(self.classes), tuple(self.channels), self.hidden, self.window, self.step)
+        return HeadShape(
+            self.kind, len(self.classes), tuple(self.channels), self.hidden, self.window, self.step, self.boxes
+        )
 
 
 def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
@@ -98,8 +103,10 @@ def save_head(path: Path, net: HeadNet, spec: HeadSpec) -> str:
     """
     tensors = {name: tensor.detach().cpu().float() for name, tensor in net.state_dict().items()}
     whole = spec.model_copy(update={"temperature": net.temperature, "tensors_sha256": tensors_digest(tensors)})
+    # Readers of before heads had boxes refuse what they do not know.
+    unknown = None if spec.boxes else {"boxes"}
     try:
-        write_safe(path, tensors, whole.model_dump_json(by_alias=True))
+        write_safe(path, tensors, whole.model_dump_json(by_alias=True, exclude=unknown))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
     return version_of(path)

@@ -1,7 +1,8 @@
 """The network of a head: from feature maps of the detector's backbone to logits.
 
-Two kinds. A *patch* head says for each cell of a grid over the input what is there (a heat map); an *image* head
-says one thing of the whole picture. Both take the outputs of frozen layers, so many heads cost one forward pass.
+Two kinds. A *patch* head says for each cell of a grid over the input what is there (a heat map), and if it has learned
+it, in which box; an *image* head says one thing of the whole picture. Both take the outputs of frozen layers, so many
+heads cost one forward pass.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 HeadKind = Literal["patch", "image"]
+SIDES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class HeadShape:
         hidden: width of the inner layers.
         window: side of the square that one answer of a patch head looks at, cells of the coarsest map.
         step: distance of two answers, likewise; `window - step` must be even.
+        boxes: whether each cell of a patch head also says a box; see `services.detector.heads.boxes`.
     """
 
     kind: HeadKind
@@ -34,6 +37,12 @@ class HeadShape:
     hidden: int
     window: int = 4
     step: int = 2
+    boxes: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """Numbers per answer: a logit per class, then what the four sides of a box are told by."""
+        return self.classes + (SIDES if self.boxes else 0)
 
     @property
     def inputs(self) -> int:
@@ -68,22 +77,23 @@ class HeadNet(nn.Module):
                 nn.Conv2d(2 * hidden, hidden, 1),
                 nn.ReLU(),
                 nn.Dropout(dropout),
-                nn.Conv2d(hidden, shape.classes, 1),
+                nn.Conv2d(hidden, shape.outputs, 1),
             )
         else:
             self.squeeze = nn.Linear(shape.inputs, hidden)
             self.decide = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, shape.classes))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits.
+        """Logits; with boxes, then the logarithms of the distances of their sides.
 
         Args:
             features: one (N, C, h, w) per layer, finest first, in any floating type; the sides of each are
                 multiples of those of the coarsest.
 
         Returns:
-            (N, K, gh, gw) of a patch head: cell (i, j) of the grid covers the share i/gh…(i+1)/gh of the input's
-            height and j/gw…(j+1)/gw of its width, and sees `window` cells of the coarsest map around its middle.
+            (N, K, gh, gw) of a patch head, (N, K + 4, gh, gw) with boxes: cell (i, j) of the grid covers the share
+            i/gh…(i+1)/gh of the input's height and j/gw…(j+1)/gw of its width, and sees `window` cells of the coarsest
+            map around its middle.
             (N, K) of an image head.
         """
         return self.from_condensed(condense(self.shape.kind, features).to(self.squeeze.weight.dtype))
@@ -104,7 +114,14 @@ class HeadNet(nn.Module):
     @torch.inference_mode()
     def probabilities(self, features: Sequence[Tensor]) -> Tensor:
         """Calibrated probabilities, float32, in the shape of `forward`'s logits; they sum to 1 over dimension 1."""
-        return torch.softmax(self(features).float() / self.temperature, dim=1)
+        return self.answers(features)[0]
+
+    @torch.inference_mode()
+    def answers(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Probabilities, and of a head with boxes (N, 4, gh, gw) float32, as `found_boxes` takes them."""
+        answers = self(features).float()
+        logits, sides = answers[:, : self.shape.classes], answers[:, self.shape.classes :]
+        return torch.softmax(logits / self.temperature, dim=1), sides if self.shape.boxes else None
 
     @torch.no_grad()
     def absorb_scaling(self, mean: Tensor, deviation: Tensor) -> None:

@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from services.detector.backends.base import Inner
 from services.detector.backends.onednn import use_onednn
+from services.detector.heads.boxes import GridPlace, found_boxes
 from services.detector.heads.decision import decided
 from services.detector.heads.find import Head
 from services.detector.heads.net import HeadNet
-from shared.heads import MOST_COLUMNS, MOST_ROWS, HeadGrid, HeadResult
+from shared.heads import MOST_COLUMNS, MOST_ROWS, HeadBox, HeadGrid, HeadResult
 
 Part = tuple[int, int, int, int]
 """Left, top, right, bottom, pixels of the input."""
@@ -73,15 +74,16 @@ class Panel:
         seen = [cut(feature, part, shape) for feature in features]
         if len(pictures) < len(features[0]):
             seen = [feature[pictures] for feature in seen]
-        probabilities = self._probabilities(head, net, seen)
         if head.spec.kind == "image":
-            return [_result(head, row) for row in probabilities.cpu().numpy()]
+            return [_result(head, row) for row in self._image_probabilities(net, seen).cpu().numpy()]
+        probabilities, sides = net.answers(seen)
+        boxes = _boxes(head, probabilities, sides, part, inner) if sides is not None else [None] * len(pictures)
         box = _box(part, inner)
         patches = _coarse(probabilities).cpu().numpy()
-        return [_patch_result(head, one, box) for one in patches]
+        return [_patch_result(head, one, box, found) for one, found in zip(patches, boxes, strict=True)]
 
-    def _probabilities(self, head: Head, net: HeadNet, maps: Sequence[Tensor]) -> Tensor:
-        if head.spec.kind == "image" and self._exact:
+    def _image_probabilities(self, net: HeadNet, maps: Sequence[Tensor]) -> Tensor:
+        if self._exact:
             return torch.cat(
                 [net.probabilities([feature[row : row + 1] for feature in maps]) for row in range(len(maps[0]))]
             )
@@ -127,6 +129,23 @@ def _box(part: Part, inner: Inner) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
+def _boxes(head: Head, probabilities: Tensor, sides: Tensor, part: Part, inner: Inner) -> list[list[HeadBox] | None]:
+    """Of each picture what was found, from (N, K, rows, columns) and (N, 4, rows, columns)."""
+    place = GridPlace(part, inner, probabilities.shape[2], probabilities.shape[3])
+    result: list[list[HeadBox] | None] = []
+    for own, raw in zip(probabilities.cpu().numpy(), sides.cpu().numpy(), strict=True):
+        found = found_boxes(own, raw, head.spec.threshold)
+        rows = zip(place.to_picture(found.xyxy).round(5).tolist(), found.scores, found.classes, strict=True)
+        result.append(
+            [
+                HeadBox(label=head.spec.classes[label], score=_unit(score), box=(x1, y1, x2, y2))
+                for (x1, y1, x2, y2), score, label in rows
+                if x1 < x2 and y1 < y2
+            ]
+        )
+    return result
+
+
 def _coarse(probabilities: Tensor) -> Tensor:
     """(N, K, h, w), made coarser so that a message can hold it: of patches that become one the worst counts."""
     rows, columns = probabilities.shape[2:]
@@ -141,20 +160,28 @@ def _coarse(probabilities: Tensor) -> Tensor:
     return chosen.view(*flat.shape[:2], *size)
 
 
-def _patch_result(head: Head, probabilities: np.ndarray, box: tuple[float, float, float, float]) -> HeadResult:
+def _patch_result(
+    head: Head, probabilities: np.ndarray, box: tuple[float, float, float, float], boxes: list[HeadBox] | None
+) -> HeadResult:
     """From (K, rows, columns)."""
     wrong = 1 - probabilities[0]
     worst = probabilities.reshape(len(probabilities), -1)[:, int(wrong.argmax())]
     grid = HeadGrid.of(wrong.clip(0, 1), threshold=head.spec.threshold, box=box)
-    return _result(head, worst, grid)
+    return _result(head, worst, grid, boxes)
 
 
-def _result(head: Head, probabilities: np.ndarray, grid: HeadGrid | None = None) -> HeadResult:
+def _unit(probability: float) -> float:
+    return round(min(max(float(probability), 0.0), 1.0), 4)
+
+
+def _result(
+    head: Head, probabilities: np.ndarray, grid: HeadGrid | None = None, boxes: list[HeadBox] | None = None
+) -> HeadResult:
     """From (K,)."""
-    values = [round(min(max(float(value), 0.0), 1.0), 4) for value in probabilities]
+    values = [_unit(value) for value in probabilities]
     label = int(decided(probabilities, head.spec.threshold))
     classes = head.spec.classes
     return HeadResult(
         name=head.spec.name, version=head.version, label=classes[label], score=values[label],
-        probabilities=dict(zip(classes, values, strict=True)), grid=grid,
+        probabilities=dict(zip(classes, values, strict=True)), grid=grid, boxes=boxes,
     )  # fmt: skip

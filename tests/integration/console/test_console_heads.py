@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from shared.bus.memory import MemoryBus
 from shared.heads import FOG
 from tests.integration.console.helpers import Flow, until
-from tests.unit.head_helpers import COLUMNS, ROWS, pavement, visibility
+from tests.unit.head_helpers import COLUMNS, ROWS, cones, pavement, visibility
 
 pytestmark = [pytest.mark.redis]
 
@@ -58,3 +58,21 @@ def test_the_tile_tells_the_visibility_and_shows_damage_when_asked(page: Page, b
     # To within what one noisy picture differs from the next: the second may have come between the two looks.
     again = canvas.evaluate(_PIXEL, place)
     assert max(abs(a - b) for a, b in zip(again, plain, strict=True)) <= 4, (plain, again)
+
+
+@pytest.mark.browser
+def test_boxes_that_a_head_says_are_drawn_with_their_label_and_are_no_heat_map(page: Page, bus: MemoryBus) -> None:
+    canvas = page.locator('.tile[data-camera="a2-km41"] canvas')
+    flow = Flow(bus)
+    flow.frame("a2-km41", 1, time.time_ns())
+    expect(canvas).to_have_attribute("data-head-boxes", "0")
+    box = (0.05, 0.7, 0.25, 0.9)
+    # Dashes: of the left side some pixels, not all, have the colour.
+    places = [[box[0], box[1] + 0.005 * step] for step in range(1, 40)]
+    plain = [canvas.evaluate(_PIXEL, place) for place in places]
+    flow.frame("a2-km41", 2, time.time_ns(), heads=[cones(box)])
+    expect(canvas).to_have_attribute("data-head-boxes", "1")
+    expect(page.get_by_role("button", name="Pavement damage")).to_be_hidden()
+    drawn = [canvas.evaluate(_PIXEL, place) for place in places]
+    orange = [now[0] - now[2] > 60 + before[0] - before[2] for now, before in zip(drawn, plain, strict=True)]
+    assert 10 < sum(orange) < len(places), drawn
