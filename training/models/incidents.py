@@ -5,6 +5,7 @@ pictures that they are made from are not there, the demo's generated road takes 
 """
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,12 +47,15 @@ def incident_figures(
         say("staged incidents were left out, as --incidents 0 asks for")
         return [{} for _ in weights]
     looks = [Look(TorchBackend(path, trusted=trusted()), True) for path in weights]
-    missing = _missing()
+    missing, began = _missing(), time.process_time()
     if missing is None:
         say(f"staged incidents: scenes of each {'kind' if all_kinds else 'type'}: {count}")
-        return [_figures(judged) for judged in _staged(looks, imgsz, count, all_kinds, say)]
-    say(f"staged incidents: generated roads: {count * _ROADS}, as {missing} is not there")
-    return [_figures(judged) for judged in _roads(looks, imgsz, count * _ROADS)]
+        judged = _staged(looks, imgsz, count, all_kinds, say)
+    else:
+        say(f"staged incidents: generated roads: {count * _ROADS}, as {missing} is not there")
+        judged = _roads(looks, imgsz, count * _ROADS)
+    say(f"staged incidents took {time.process_time() - began:.0f} s of CPU time")
+    return [_figures(own) for own in judged]
 
 
 def _missing() -> Path | None:
