@@ -74,6 +74,12 @@ class Letterbox:
         self._inside(out)[:] = picture
         self._pad(out)
 
+    def placed(self, picture: Picture) -> NDArray[np.uint8]:
+        """(height, width, 3): an input of its own with the picture."""
+        out = np.empty((*self.shape, 3), np.uint8)
+        self.place(picture, out)
+        return out
+
     def decode(self, jpeg: bytes, out: NDArray[np.uint8]) -> None:
         """Decode a JPEG into an input; straight to its place where it comes in the right size.
 

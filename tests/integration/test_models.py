@@ -21,8 +21,9 @@ from tests.detector_heads import random_net
 from tests.training_data import draw_stripes
 from training.bench.detections import Request
 from training.data.coco_split import held_out
-from training.models import generated_road, incidents
+from training.models import incidents
 from training.models.history import history_of
+from training.scenes import road_frames
 from training.scenes.scene import INCIDENTS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wayside-n.safetensors"
@@ -164,7 +165,7 @@ def test_without_the_shared_clips_incidents_are_those_of_the_generated_road(
     missing = tmp_path / "clips" / "highway.mp4"
     monkeypatch.setattr(incidents, "HIGHWAY", missing)
     monkeypatch.setattr(incidents, "_ROADS", 1)
-    monkeypatch.setattr(generated_road, "SECONDS", 8.0)  # a person walks across from 5 s on
+    monkeypatch.setattr(road_frames, "SECONDS", 8.0)  # a person walks across from 5 s on
     said: list[str] = []
     (figures,) = incidents.incident_figures([SHIPPED], 640, None, False, said.append)
     assert said[0] == f"staged incidents: generated roads: 1, as {missing} is not there"

@@ -85,9 +85,7 @@ def measure_backend(backend: Backend, pictures: Iterable[tuple[Picture, Labels]]
 def _found(backend: Backend, classes: np.ndarray, picture: Picture, imgsz: int) -> sv.Detections:
     height, width = picture.shape[:2]
     letterbox = Letterbox.fit(width, height, imgsz, backend.stride)
-    batch = np.empty((1, *letterbox.shape, 3), np.uint8)
-    letterbox.place(picture, batch[0])
-    boxes = backend.forward(batch).boxes[0]
+    boxes = backend.forward(letterbox.placed(picture)[None]).boxes[0]
     xyxy = letterbox.normalise(boxes) * [width, height, width, height]
     return sv.Detections(xyxy=xyxy.astype(np.float32), confidence=boxes.scores, class_id=classes[boxes.classes])
 

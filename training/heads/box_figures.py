@@ -21,6 +21,9 @@ _IOU = 0.5
 _LEAST = 0.01
 _DRAWS = 1000
 _SIZES = (32, 96)
+COLUMNS = (
+    "F1 (95 %)", "precision", "recall", "below 32 px of the input, to 96 px, larger", "mean IoU of those found", "AP50",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +51,23 @@ class BoxFigures:
     by_size: tuple[float | None, ...]
 
     @property
-    def sizes(self) -> str:
-        """`by_size` for a table."""
-        return ", ".join("-" if share is None else f"{share:.3f}" for share in self.by_size)
+    def metrics(self) -> dict[str, float]:
+        """By the names that they have in files of heads and in promotions; the first is what decides.
+
+        Average precision asks for thresholds that the head does not use.
+        """
+        return {
+            "box_f1": self.f1, "box_precision": self.precision, "box_recall": self.recall, "box_iou": self.iou,
+            "box_ap50": self.ap50,
+        }  # fmt: skip
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """A row of a table, below `COLUMNS`."""
+        low, high = self.f1_interval
+        sizes = ", ".join("-" if share is None else f"{share:.3f}" for share in self.by_size)
+        parts = (self.precision, self.recall, sizes, self.iou, self.ap50)
+        return f"{self.f1:.3f} ({low:.3f}-{high:.3f})", *(p if isinstance(p, str) else f"{p:.3f}" for p in parts)
 
 
 def figures_of(

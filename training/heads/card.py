@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.detector.heads.file import DataCard, HeadSpec
+from training.heads.box_figures import COLUMNS
 from training.heads.candidates import FeatureHead
 from training.heads.compare import Result
 from training.heads.dataset import DataSet
@@ -18,11 +19,8 @@ def spec_of(data: DataSet, head: FeatureHead, results: Sequence[Result], command
         "roc_area": test.auc, "ece": test.ece,
     }  # fmt: skip
     if ours.boxes is not None:
-        boxes = ours.boxes
-        metrics |= {
-            "box_f1": boxes.f1, "box_f1_low": boxes.f1_interval[0], "box_f1_high": boxes.f1_interval[1],
-            "box_precision": boxes.precision, "box_recall": boxes.recall, "box_iou": boxes.iou, "box_ap50": boxes.ap50,
-        }  # fmt: skip
+        low, high = ours.boxes.f1_interval
+        metrics |= ours.boxes.metrics | {"box_f1_low": low, "box_f1_high": high}
     for result in results[1:]:
         metrics[f"f1_{result.name}"] = result.test.f1
     backbone = head.backbone
@@ -110,14 +108,9 @@ def _boxes(results: Sequence[Result]) -> list[str]:
     return [
         f"Boxes, at an IoU of 0.5 with one of the {rows[0][1].labelled} labelled ones:",
         "",
-        "| candidate | F1 | precision | recall | below 32 px of the input, to 96 px, larger | mean IoU of those found "
-        "| AP50 |",
-        "| --- | --- | --: | --: | --: | --: | --: |",
-        *(
-            f"| {words} | {boxes.f1:.3f} ({boxes.f1_interval[0]:.3f}-{boxes.f1_interval[1]:.3f}) "
-            f"| {boxes.precision:.3f} | {boxes.recall:.3f} | {boxes.sizes} | {boxes.iou:.3f} | {boxes.ap50:.3f} |"
-            for words, boxes in rows
-        ),
+        f"| candidate | {' | '.join(COLUMNS)} |",
+        f"| --- | --- |{' --: |' * (len(COLUMNS) - 1)}",
+        *(f"| {words} | {' | '.join(boxes.row)} |" for words, boxes in rows),
         "",
     ]
 

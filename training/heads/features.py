@@ -50,9 +50,7 @@ class Backbone:
             return self._condensed(self.maps(pixels))
         height, width = pixels.shape[:2]
         letterbox = Letterbox.fit(width, height, self.imgsz, self.backend.stride)
-        placed = np.empty((*letterbox.shape, 3), np.uint8)
-        letterbox.place(pixels, placed)
-        maps = self.maps(placed)
+        maps = self.maps(letterbox.placed(pixels))
         # As the detector shows it to the head: without what pads the picture.
         part = seen_part(letterbox.inner, letterbox.shape, [feature.shape[2] for feature in maps])
         return self._condensed([cut(feature, part, letterbox.shape) for feature in maps])

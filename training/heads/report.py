@@ -1,7 +1,7 @@
 """The report of a training: one HTML file without any reference to the outside, the candidates side by side."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.data.problems import Problems
 from training.heads import charts
-from training.heads.box_figures import matched
+from training.heads.box_figures import COLUMNS, matched
 from training.heads.compare import Result
 from training.heads.crackforest import PATCH, STEP
 from training.heads.dataset import IGNORED, DataSet, Pixels
@@ -80,32 +80,29 @@ def _table(results: Sequence[Result]) -> str:
             f"{test.f1:.3f} ({low:.3f}-{high:.3f})", ahead, f"{test.accuracy:.3f}", f"{test.auc:.3f}",
             f"{test.ece:.3f}", f"{result.seconds:.0f}", f"{result.history.lr:.2g}", f"{result.parameters:,}", ms,
         )  # fmt: skip
-        rows.append(f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+        rows.append((result.words, cells))
+    return _tabulated(heads, rows)
 
 
 def _boxes(results: Sequence[Result]) -> str:
     """What the boxes are worth; empty where there are none."""
-    rows = ""
-    for result in results:
-        if (found := result.boxes) is not None:
-            low, high = found.f1_interval
-            cells = (f"{found.f1:.3f} ({low:.3f}-{high:.3f})", f"{found.precision:.3f}", f"{found.recall:.3f}",
-                     found.sizes, f"{found.iou:.3f}", f"{found.ap50:.3f}")  # fmt: skip
-            rows += f"<tr><td>{escape(result.words)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    names = ("boxes, at an IoU of 0.5", "F1 (95 %)", "precision", "recall", "below 32 px, to 96 px, larger",
-             "mean IoU of those found", "AP50")  # fmt: skip
-    return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>" if rows else ""
+    rows = [(result.words, result.boxes.row) for result in results if result.boxes is not None]
+    return _tabulated(("boxes, at an IoU of 0.5", *COLUMNS), rows) if rows else ""
 
 
 def _counts(data: DataSet) -> str:
     counts = data.counts()
     splits = list(dict.fromkeys(key.split("/")[0] for key in counts))
-    rows = ""
-    for name in data.classes:
-        cells = "".join(f"<td>{counts[f'{split}/{name}']}</td>" for split in splits)
-        rows += f"<tr><td>{escape(name)}</td>{cells}</tr>"
-    return f"<table><tr><th>examples</th>{''.join(f'<th>{split}</th>' for split in splits)}</tr>{rows}</table>"
+    rows = [(name, [str(counts[f"{split}/{name}"]) for split in splits]) for name in data.classes]
+    return _tabulated(("examples", *splits), rows)
+
+
+def _tabulated(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """A table; rows are a name and cells."""
+    lines = ""
+    for name, row in rows:
+        lines += f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{lines}</table>"
 
 
 def _confusion(result: Result, classes: Sequence[str]) -> str:
@@ -133,7 +130,7 @@ def _wrong(result: Result, data: DataSet) -> str:
         shown = picture.load() if place is None else _around(picture.load(), int(place[0]), int(place[1]))
         said = f"{data.classes[test.predicted[index]]} {test.probabilities[index, test.predicted[index]]:.0%}"
         text = f"{picture.name}: {data.classes[test.labels[index]]}, said {said}"
-        figures.append(f'<figure><img src="{_inline(shown)}" alt=""><figcaption>{escape(text)}</figcaption></figure>')
+        figures.append(_figure(shown, text))
     title = f"<h3>{escape(result.name)}: {len(wrong)} of {len(test.labels)} wrong</h3>"
     return f"{title}<div class=row>{''.join(figures)}</div>"
 
@@ -157,9 +154,13 @@ def _wrong_boxes(result: Result, data: DataSet) -> str:
             f"{data.classes[label]} {score:.0%}" for label, score in zip(found.classes, found.scores, strict=True)
         )
         text = f"{picture.name}: {count} missed or wrong, said {said or 'nothing'}"
-        figures.append(f'<figure><img src="{_inline(shown)}" alt=""><figcaption>{escape(text)}</figcaption></figure>')
+        figures.append(_figure(shown, text))
     title = f"<h3>{escape(result.name)}: boxes wrong on {len(wrong)} of {len(rows)} pictures</h3>"
     return f"{title}<p class=note>Green: labelled; yellow: told.</p><div class=row>{''.join(figures)}</div>"
+
+
+def _figure(pixels: Pixels, text: str) -> str:
+    return f'<figure><img src="{_inline(pixels)}" alt=""><figcaption>{escape(text)}</figcaption></figure>'
 
 
 def _draw(pixels: Pixels, boxes: NDArray[np.floating], colour: tuple[int, int, int]) -> None:

@@ -15,7 +15,6 @@ from services.detector.heads.find import Head
 from services.detector.heads.net import HeadNet
 from shared.exceptions import InputError, ModelError
 from shared.settings import Settings
-from training.heads.box_figures import BoxFigures
 from training.heads.cells import Cells
 from training.heads.compare import boxes_of, groups_of
 from training.heads.dataset import IGNORED, DataSet, Picture
@@ -95,7 +94,9 @@ def head_figures(loaded: LoadedHead, data: DataSet) -> dict[str, Figure]:
         figures[f"f1/{name}"] = Figure(float(value), "class", int(true[index]))
     figures |= {"roc_area": Figure(found.auc, "shown"), "ece": Figure(found.ece, "shown")}
     boxes = boxes_of(answers, data, spec.temperature, spec.threshold)
-    return figures | (_box_figures(boxes) if boxes else {})
+    for name, value in boxes.metrics.items() if boxes else ():
+        figures[name] = Figure(value, "overall" if name == "box_f1" else "shown")
+    return figures
 
 
 def _question(kind: str, classes: Sequence[str], boxes: bool) -> str:
@@ -114,12 +115,3 @@ def _as_asked(data: DataSet, spec: HeadSpec, stride: int) -> DataSet:
         return replace(picture, objects=objects, label=targets(objects, cells)[0])
 
     return replace(data, classes=spec.classes, cells=cells, pictures=[turned(picture) for picture in data.pictures])
-
-
-def _box_figures(boxes: BoxFigures) -> dict[str, Figure]:
-    """What is told at the head's threshold decides; average precision asks for thresholds that it does not use."""
-    return {
-        "box_f1": Figure(boxes.f1, "overall"), "box_precision": Figure(boxes.precision, "shown"),
-        "box_recall": Figure(boxes.recall, "shown"), "box_iou": Figure(boxes.iou, "shown"),
-        "box_ap50": Figure(boxes.ap50, "shown"),
-    }  # fmt: skip

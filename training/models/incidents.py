@@ -16,9 +16,9 @@ from training.bench.incident_alerts import alerts_of, truth_of, wayside_alerts
 from training.bench.incidents import requests_of
 from training.evaluate import FoundAlert, evaluate_all, fold
 from training.intervals import median
-from training.models.generated_road import road_frames, road_scene
 from training.models.promotion import Figure
 from training.scenes.places import HIGHWAY
+from training.scenes.road_frames import road_frames, road_scene
 from training.scenes.scene import FPS, INCIDENTS
 from training.scenes.staged import compose
 from training.trust import trusted

@@ -26,8 +26,7 @@ def forward_pass(
     backend = TorchBackend(weights, heads=heads, trusted=trusted())
     height, width = pixels.shape[:2]
     letterbox = Letterbox.fit(width, height, imgsz, backend.stride)
-    batch = np.empty((1, *letterbox.shape, 3), np.uint8)
-    letterbox.place(pixels, batch[0])
+    batch = letterbox.placed(pixels)[None]
     inner = [letterbox.inner] if heads else None
     return lambda: backend.forward(batch, inner=inner)
 

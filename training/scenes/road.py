@@ -83,13 +83,14 @@ def build_road_scene(
             picture = canvas.render(index, place(actors, index / fps))
             clip.write(weather.apply(picture, index) if weather else picture)
     files.site.write_text(yaml.safe_dump(site_of(camera, files.clip.name), sort_keys=False))
-    staged = [asdict(item) for item in incidents if item.start_s < seconds]
-    truth = {
-        "incidents": [{"camera": CAMERA_ID, **item} for item in staged],
-        "duration_s": {CAMERA_ID: seconds},
-    }
-    files.truth.write_text(json.dumps(truth, indent=2) + "\n")
+    files.truth.write_text(json.dumps(truth_of(incidents, seconds), indent=2) + "\n")
     return files
+
+
+def truth_of(incidents: Iterable[StagedIncident], seconds: float) -> dict[str, object]:
+    """The truth file of the scene, of which this much is shown."""
+    staged = [{"camera": CAMERA_ID, **asdict(item)} for item in incidents if item.start_s < seconds]
+    return {"incidents": staged, "duration_s": {CAMERA_ID: seconds}}
 
 
 def _rainy(rain: float, seed: int) -> Conditions:

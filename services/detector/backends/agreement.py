@@ -121,6 +121,4 @@ def as_input(path: Path, imgsz: int, stride: int) -> NDArray[np.uint8]:
     if picture is None:
         raise OSError(f"{path}: no picture")
     letterbox = Letterbox.fit(picture.shape[1], picture.shape[0], imgsz, stride)
-    placed = np.empty((*letterbox.shape, 3), np.uint8)
-    letterbox.place(np.ascontiguousarray(picture[..., ::-1]), placed)
-    return placed
+    return letterbox.placed(np.ascontiguousarray(picture[..., ::-1]))

@@ -1,7 +1,6 @@
-"""The demo's generated road as frame messages with its truth: staged incidents that need no file but Wayside's own."""
+"""The demo's generated road as frame messages, with its truth: staged incidents that need no file but Wayside's own."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from shared.clock import NS
 from shared.frames import Frame
@@ -9,7 +8,7 @@ from shared.jpeg import encode_jpeg
 from shared.site import Site
 from training.scenes.canvas import Canvas, empty_road
 from training.scenes.ground import GroundCamera
-from training.scenes.road import CAMERA_ID, SECONDS, place, site_of, stage
+from training.scenes.road import CAMERA_ID, SECONDS, place, site_of, stage, truth_of
 from training.truth import Truth
 
 _QUALITY = 85
@@ -19,8 +18,7 @@ def road_scene(seed: int, fps: int) -> tuple[Site, Truth]:
     """Site and truth of the road, whose camera is analysed at `fps` frames per second."""
     site = Site.model_validate(site_of(GroundCamera(), "staged"))
     camera = site.cameras[0].model_copy(update={"fps": float(fps)})
-    incidents = [{"camera": CAMERA_ID, **asdict(item)} for item in stage(seed)[1] if item.start_s < SECONDS]
-    truth = Truth.model_validate({"incidents": incidents, "duration_s": {CAMERA_ID: SECONDS}})
+    truth = Truth.model_validate(truth_of(stage(seed)[1], SECONDS))
     return site.model_copy(update={"cameras": [camera]}), truth
 
 
