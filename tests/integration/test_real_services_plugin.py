@@ -13,7 +13,7 @@ SUITE = """
 import pytest
 
 @pytest.mark.kafka
-def test_runs(): pass
+def test_runs(pytestconfig): pytestconfig.pluginmanager.get_plugin("real-services").versions["kafka"] = "4.9.9"
 
 @pytest.mark.kafka
 @pytest.mark.redis
@@ -30,6 +30,7 @@ def test_without(): pass
 """
 
 
+@pytest.mark.parametrize("processes", ["0", "2"])
 @pytest.mark.parametrize(
     ("ci", "skipped", "more", "status"),
     [
@@ -41,13 +42,19 @@ def test_without(): pass
     ],
     ids=["ci-skip", "ci-other-skip", "ci-skip-by-fixture", "ci-processor", "at-home"],
 )
-def test_a_skipped_real_service_fails_ci_only(tmp_path: Path, ci: bool, skipped: str, more: str, status: int):
+def test_a_skipped_real_service_fails_ci_only(
+    tmp_path: Path, ci: bool, skipped: str, more: str, status: int, processes: str
+):
     (tmp_path / "test_suite.py").write_text(SUITE.format(skipped=skipped, more=more))
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.plugins.real_services", "-p", "no:cacheprovider", "."],
+        [
+            sys.executable, "-m", "pytest", "-n", processes, "-p", "tests.plugins.real_services",
+            "-p", "no:cacheprovider", ".",
+        ],
         cwd=tmp_path, env=environment | ({"CI": "1"} if ci else {}), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, done.stdout
-    assert "real services: 2 tests used Apache Kafka, 1 Redis, 0 RTSP, 0 a browser" in done.stdout
+    assert "real services: 2 tests used Apache Kafka 4.9.9, 1 Redis, 0 RTSP, 0 a browser" in done.stdout
     assert ("in CI no such test may be skipped" in done.stdout) == (status == 1)
+    assert done.stdout.count("test_skipped (rtsp)") == (skipped == "rtsp" and ci)
