@@ -5,7 +5,7 @@ is that he goes along the lane as fast as the cars before him. Speeds are compar
 so that neither a calibration nor the size of anything is needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue, TypeAdapter
@@ -111,9 +111,14 @@ class TrafficPace:
             False also where no traffic has been seen yet.
         """
         along, across = self._parts(velocity, ground, zone, aspect)
-        places = self._usual.get((zone.id, along > 0))
-        if places is None or abs(along) <= max(abs(across), _MOVES * size):
+        course = zone.id, along > 0
+        if abs(along) <= max(abs(across), _MOVES * size):
             return False
+        places = list(self._usual.get(course, [(0.0, 0)] * PLACES))
+        for vehicle in self._vehicles.values():  # until enough have left, those on their way show it too
+            for place, pace in self._shown(vehicle, *course):
+                if places[place][1] < _KNOWN:
+                    places[place] = _learned(*places[place], pace)
         here = self._runs.place(zone, aspect, ground)
         known = [n for n in range(max(here - _NEAR, 0), min(here + _NEAR + 1, PLACES)) if places[n][1] >= _KNOWN]
         if not known:
@@ -145,13 +150,17 @@ class TrafficPace:
 
     def _learn(self, vehicle: _Vehicle) -> None:
         """Take what a vehicle has shown that is gone, or has left the zone."""
-        if abs(vehicle.travelled) * NS < _FLOWS * max(vehicle.last - vehicle.began, NS):
-            return
-        forward = vehicle.travelled > 0
-        places = self._usual.setdefault((vehicle.zone, forward), [(0.0, 0)] * PLACES)
-        for place, along in vehicle.paces:
-            if (along > 0) == forward:
-                places[place] = _learned(*places[place], abs(along))
+        course = vehicle.zone, vehicle.travelled > 0
+        places = self._usual.get(course, [(0.0, 0)] * PLACES)
+        for place, pace in self._shown(vehicle, *course):
+            places[place] = _learned(*places[place], pace)
+            self._usual[course] = places
+
+    def _shown(self, vehicle: _Vehicle, zone: str, forward: bool) -> Iterator[tuple[int, float]]:
+        """The places of free traffic that a vehicle has passed on this course so far, and its pace there."""
+        flows = abs(vehicle.travelled) * NS >= _FLOWS * max(vehicle.last - vehicle.began, NS)
+        if flows and (vehicle.zone, vehicle.travelled > 0) == (zone, forward):
+            yield from ((place, abs(along)) for place, along in vehicle.paces if (along > 0) == forward)
 
     def _parts(self, velocity: Point, ground: Point, zone: Zone, aspect: float) -> Point:
         """The velocity along the zone and across it."""

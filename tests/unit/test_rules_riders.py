@@ -63,6 +63,12 @@ def test_a_rider_who_keeps_the_pace_of_the_cars_before_him_is_not_on_foot() -> N
     assert run(68, cars(17), someone(12, 62.0)) == []
 
 
+@pytest.mark.parametrize(("before_him", "told"), [(3, []), (2, TOLD)])
+def test_cars_that_are_still_on_their_way_show_their_pace_too(before_him: int, told: list[tuple[str, str]]) -> None:
+    ahead = [on_the_road("car", lambda t, at=at: at - 17 * t, (1.8, 1.5)) for at in (84, 74, 64)[:before_him]]
+    assert run(3.4, *ahead, someone(17, 2.0)) == told
+
+
 def test_on_a_taxiway_he_is_told() -> None:
     taxiway = make_site([ROAD.model_copy(update={"kind": "taxiway"})])
     assert persons(play(68, cars(17), someone(17, 62.0), stage=analyzer(taxiway))) == TOLD
