@@ -17,6 +17,8 @@ ROAD_VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "bicycle", "trai
 VEHICLES = ROAD_VEHICLES | AIRCRAFT | {"boat"}
 PERSONS = frozenset({"person"})
 ANIMALS = frozenset({"animal", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
+# What goes where it likes; whatever else lies on a road was brought there.
+MOVES = VEHICLES | PERSONS | ANIMALS
 # Furniture of the street: it stands beside a lane all day, and a box that touches the zone is no obstacle.
 FIXTURES = frozenset({"fixture", "traffic light", "stop sign", "fire hydrant", "parking meter"})
 # Which classes are counted on which kinds of zones; the other kinds are no ways that traffic runs along.
@@ -26,7 +28,7 @@ COUNTED: dict[ZoneKind, frozenset[str]] = {
     "runway": ROAD_VEHICLES | AIRCRAFT,
     "taxiway": ROAD_VEHICLES | AIRCRAFT,
 }
-NOT_OBSTACLES = VEHICLES | PERSONS | ANIMALS | FIXTURES
+NOT_OBSTACLES = MOVES | FIXTURES
 # A box of more than this share of the picture is the scenery itself, which a detector now and then takes for a train or
 # an aircraft; of a thing, one of more than the second.
 SCENERY, SCENERY_THING = 0.5, 0.15
@@ -34,7 +36,7 @@ SCENERY, SCENERY_THING = 0.5, 0.15
 
 def is_scenery(label: str, share: float) -> bool:
     """Whether a box of this share of the picture is the road itself, whatever the detector calls it."""
-    return share > (SCENERY if label in VEHICLES | PERSONS | ANIMALS else SCENERY_THING)
+    return share > (SCENERY if label in MOVES else SCENERY_THING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.surface import Surface
 
 EVERY = 2 * NS // 5
 LANE = Zone(id="lane", kind="lane", polygon=[(0.3, 0.2), (0.7, 0.2), (0.7, 0.9), (0.3, 0.9)])
-NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_))
+NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_), np.zeros(0, np.bool_))
 
 
 class Road:
@@ -76,8 +76,8 @@ def learned() -> Road:
     return copy.deepcopy(_minute())
 
 
-def box(*xyxy: float, score: float = 0.8, drives: bool = False) -> Boxes:
-    return Boxes(np.array([xyxy]), np.array([score], np.float32), np.array([drives]))
+def box(*xyxy: float, score: float = 0.8, drives: bool = False, moves: bool = True) -> Boxes:
+    return Boxes(np.array([xyxy]), np.array([score], np.float32), np.array([drives]), np.array([moves]))
 
 
 THING = (0.45, 0.5, 0.5, 0.56)

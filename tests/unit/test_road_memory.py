@@ -7,7 +7,7 @@ from services.detector.memory.cells import cells_of
 from services.detector.memory.keeper import pack, unpack
 from shared.clock import NS
 from shared.surface import Surface
-from tests.made_road import EVERY, LANE, THING, Road, box, learned
+from tests.made_road import EVERY, LANE, NO_BOXES, THING, Road, box, learned
 
 
 def test_a_minute_is_enough_and_an_empty_road_is_familiar() -> None:
@@ -98,6 +98,14 @@ def test_what_has_a_name_is_not_told_and_not_learned() -> None:
     told = road.show(90, THING, named)
     assert told[-1].zones[0].known < 1
     assert not any(surface.regions for surface in told)
+
+
+def test_a_thing_is_told_though_it_has_a_name_that_comes_and_goes() -> None:
+    for moves in (False, True):
+        road = learned()
+        named = box(*THING, score=0.4, moves=moves)
+        told = [road.show(0.4, THING, boxes=named if step % 3 else NO_BOXES)[-1] for step in range(20)]
+        assert bool(told[-1].regions) != moves
 
 
 def test_a_slow_change_of_light_is_followed() -> None:

@@ -76,6 +76,20 @@ def test_a_name_that_is_hardly_ever_seen_does_not_hide_it_for_ever() -> None:
     assert [(change.incident, change.change) for change in changes] == [("obstacle-on-lane", "opened")]
 
 
+def test_a_name_with_far_less_score_than_its_rule_needs_is_no_name() -> None:
+    # Neither rule told of a black box of 48 px: "car" at 0.15 was too little for the one and enough for the other.
+    for label, score in (("car", 0.15), ("person", 0.13)):
+        changes = play(0, 40, (5, 40), still(label, 0.32, 0.56, start=5, score=score))
+        assert [(change.label, change.change) for change in changes] == [("unknown object", "opened")]
+        assert changes[0].detected_at <= 12 * NS
+
+
+def test_a_name_with_too_little_score_has_the_time_of_its_rule() -> None:
+    (opened,) = play(0, 40, (5, 40), still("car", 0.32, 0.56, start=5, score=0.25))
+    assert opened.label == "unknown object"
+    assert 20 * NS <= opened.detected_at <= 21 * NS
+
+
 def test_what_a_box_leaves_of_a_thing_is_that_thing() -> None:
     # The region is what lies below the box: the memory does not judge where a box is.
     named = still("suitcase", 0.32, 0.50, start=5)
@@ -84,6 +98,8 @@ def test_what_a_box_leaves_of_a_thing_is_that_thing() -> None:
     later = still("suitcase", 0.32, 0.50, start=20)
     changes = play(0, 40, (5, 40), later, place=(0.30, 0.51, 0.34, 0.55))
     assert [change.label for change in changes if change.change == "opened"] == ["unknown object"]
+    patch_away = play(0, 40, (5, 40), named, place=(0.30, 0.525, 0.34, 0.56))
+    assert [change.label for change in patch_away if change.change == "opened"] == ["suitcase"]
     apart = play(0, 40, (5, 40), named, place=(0.30, 0.60, 0.34, 0.64))
     assert sorted(change.label for change in apart if change.change == "opened") == ["suitcase", "unknown object"]
 

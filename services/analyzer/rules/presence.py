@@ -8,6 +8,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import Point, Scene, TrackView
 from services.analyzer.state import plain
@@ -26,15 +27,14 @@ _FORGET_NS = 4 * NS
 _MEMORY = 64
 # Share of the frames on which it was detected: a detector that misses every second one at random stays above.
 _MIN_SEEN = 0.4
-# What must come together: a mean score of 0.35 over the zone's time, or less over longer. Far persons of 25 px score
-# 0.2 to 0.35 with YOLO11n.
-_MIN_SCORE = 0.35
+# What must come together: this mean score over the zone's time, or less over longer.
+_MIN_SCORE = scores.PRESENT
 # Half of the scores must be for a name of the rule's: an insect on the lens is an animal, a car and a thing by turns,
 # and the most frequent of many names says little.
 _BY_NAME = 0.5
 # Below it in the mean only what has moved by half its size counts: a post that resembles a person stays where it is.
 _WEAK_MOVES = 0.5
-_WEAKEST = 0.15
+_WEAKEST = scores.WEAKEST_PRESENT
 # ... and not along the lane at this speed (sizes per second) or more: seen along the road, walking is half as fast, and
 # this is a rider whose motorcycle is too small to be seen.
 _WEAK_PACE = 1.2

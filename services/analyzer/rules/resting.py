@@ -7,8 +7,8 @@ from pydantic import JsonValue
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
+from services.analyzer.rules.scores import least_at_rest
 from services.analyzer.scene import Scene, TrackView
-from shared.catalogue import UNKNOWN_VEHICLE
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -28,8 +28,6 @@ _SAME_PLACE_IOU = 0.3
 # An object counts as seen when the detector found it on this share of the frames: a detector that misses every
 # second frame at random stays above.
 _MIN_SEEN = 0.4
-# Seen from above, or in rain, a car has half of the score that it has from the side by day.
-_DRIVEN = 0.5
 
 
 class RestingRule:
@@ -95,17 +93,11 @@ class RestingRule:
             rested >= watch.after_ns
             and scene.captured_at - track.settled_since >= _SETTLED_NS
             and track.rest_seen >= _MIN_SEEN
-            and track.rest_score >= self._least(track)
+            and track.rest_score >= least_at_rest(track, self._min_score)
             and watch.may_open(scene.captured_at)
             and self._opens(track, watch, scene)
         )
         return Claim(track, watch.zone.id, watch.severity, track.rest_since, opens)
-
-    def _least(self, track: TrackView) -> float:
-        """The mean score that an object needs: less when it came driving, as nothing does that looks like a vehicle."""
-        if track.label == UNKNOWN_VEHICLE:
-            return 0.0
-        return self._min_score * (_DRIVEN if track.driven else 1.0)
 
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:

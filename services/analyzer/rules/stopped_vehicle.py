@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.incidents import Claim
+from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.jam import Jam
 from services.analyzer.rules.parked import ParkedCars
@@ -20,8 +21,6 @@ from services.analyzer.scene import Scene, TrackView
 from shared.clock import NS
 from shared.messages import Incident
 
-# Far cars of 15 px score 0.3 to 0.5; a lamp post that is taken for a vehicle now and then stays below.
-_MIN_SCORE = 0.3
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
 
@@ -36,7 +35,7 @@ class StoppedVehicle(RestingRule):
     incident: ClassVar[str] = "stopped-vehicle"
 
     def __init__(self, site: str, watches: Watches) -> None:
-        super().__init__(self.incident, site, watches, min_score=_MIN_SCORE)
+        super().__init__(self.incident, site, watches, min_score=scores.VEHICLE)
         self._queues = Queues(watches)
         self._jam = Jam(watches)
         self._parked = ParkedCars(frozenset(key for key, watch in watches.items() if watch.zone.kind == "shoulder"))

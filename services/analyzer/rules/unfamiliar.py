@@ -8,23 +8,25 @@ from pydantic import JsonValue, TypeAdapter
 from services.analyzer.incidents import Claim
 from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watch, Watches
+from services.analyzer.rules.scores import is_far_from_its_name, least_for_its_name
 from services.analyzer.rules.waiting import WaitingLanes
-from services.analyzer.scene import BoxTuple, Scene, part_of_picture
+from services.analyzer.scene import BoxTuple, Scene, TrackView, part_of_picture
 from services.analyzer.state import plain
-from shared.catalogue import ANIMALS, PERSONS, SCENERY_THING, VEHICLES, is_scenery
+from shared.catalogue import MOVES, SCENERY_THING, is_scenery
 from shared.clock import NS
 from shared.geometry import inside_polygon
 
 LABEL = "unknown object"
 # The threshold of the memory's method; what scores less only keeps an inspection from saying "clear".
 _MIN_SCORE = 0.5
-# What has a name belongs to the rules for it, also for as long as traffic hides it.
-_NAMED = VEHICLES | PERSONS | ANIMALS
+# What has a name that moves belongs to the rules for it, also for as long as traffic hides it.
 _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
-# A box hides the middle of its thing from the memory. What is left around it is that thing too, and its shadow: as far
-# as the memory looks away beside a box.
+# What is left around a box is its thing too, and its shadow. Patches are described with those around them, so it may
+# also be one patch away: no more than a region's smaller side.
 _BESIDE = 0.25
-# But a name that is seen on fewer frames than those rules need, for longer than they wait, helps nobody.
+# But a name that is seen on fewer frames than those rules need, or with less score, for longer than they wait, helps
+# nobody; nor does one that scores far less than they need. Between the two it is left to them for as long as they wait,
+# or it might be told twice.
 _SEEN, _LATEST_NS = 0.4, 15 * NS
 _AT_REST_NS = NS // 2
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
@@ -43,7 +45,10 @@ def is_beside(region: BoxTuple, box: BoxTuple) -> bool:
     >>> is_beside((0.2, 0.2, 0.3, 0.3), (0.31, 0.1, 0.39, 0.2)), is_beside((0.2, 0.2, 0.3, 0.3), (0.4, 0.1, 0.5, 0.2))
     (True, False)
     """
-    wide, high = _BESIDE * (box[2] - box[0]), _BESIDE * (box[3] - box[1])
+    wide, high = (
+        max(_BESIDE * side, min(side, patch))
+        for side, patch in ((box[n + 2] - box[n], region[n + 2] - region[n]) for n in (0, 1))
+    )
     return (
         region[0] < box[2] + wide and region[2] > box[0] - wide
         and region[1] < box[3] + high and region[3] > box[1] - high
@@ -51,7 +56,7 @@ def is_beside(region: BoxTuple, box: BoxTuple) -> bool:
 
 
 class UnfamiliarThings:
-    """Turns regions into claims, but for those where a vehicle, person or animal is or was a moment ago."""
+    """Turns regions into claims, but for those of what moves and has a name, as long as the rule for it may tell."""
 
     def __init__(self, watches: Watches, may_open: Callable[[Watch, int], bool]) -> None:
         """`may_open`: whether a thing may be told on a zone at a time (UTC ns), beside the zone's schedule."""
@@ -93,15 +98,14 @@ class UnfamiliarThings:
 
     def _remember(self, scene: Scene) -> None:
         now = scene.captured_at
-        named = [
-            track
-            for track in scene.tracks
-            if track.label in _NAMED
-            and not is_scenery(track.label, box_area(track.box))
-            and (now - track.rest_since < _LATEST_NS or track.rest_seen >= _SEEN)
+        tracks = [
+            track for track in scene.tracks if track.label in MOVES and not is_scenery(track.label, box_area(track.box))
         ]
+        named = [track for track in tracks if _its_rule_may_tell(track, now)]
+        # What is seen there now says more, also where it has turned out that no rule will tell it.
+        now_there = [track.box for track in (*named, *(t for t in tracks if now - t.rest_since >= _LATEST_NS))]
         kept = [item for item in self._named if now - item[1] <= _REMEMBERED_NS]
-        kept = [item for item in kept if not any(coverage(item[0], track.box) >= _OVERLAP for track in named)]
+        kept = [item for item in kept if not any(coverage(item[0], box) >= _OVERLAP for box in now_there)]
         # What drives by is in the way for this frame only.
         self._named = [*kept, *((t.box, now) for t in named if now - t.rest_since >= _AT_REST_NS)][-_MOST:]
         self._here = [track.box for track in named]
@@ -115,3 +119,11 @@ class UnfamiliarThings:
             if watch.concerns(LABEL) and inside_polygon(middle, np.array(watch.zone.polygon))[0]:
                 return watch
         return None
+
+
+def _its_rule_may_tell(track: TrackView, now: int) -> bool:
+    """Whether the rule for a track's name tells of it, or may still do so."""
+    rested = now - track.rest_since
+    if rested >= _LATEST_NS:
+        return track.rest_seen >= _SEEN and track.rest_score >= least_for_its_name(track)
+    return rested < _AT_REST_NS or not is_far_from_its_name(track)

@@ -16,7 +16,7 @@ from services.detector.memory.road import EmptyRoad
 from services.detector.memory.watch import Boxes, RoadWatch
 from services.detector.snapshots import Key, Snapshots
 from services.detector.stage import Decoded, DetectorStage
-from shared.catalogue import AIRCRAFT, ROAD_VEHICLES
+from shared.catalogue import AIRCRAFT, MOVES, ROAD_VEHICLES
 from shared.clock import NS
 from shared.store import Store
 from shared.surface import Surface
@@ -51,8 +51,11 @@ class Memories:
         at, key = item.frame.captured_at, (item.frame.camera, item.frame.run)
         watch = self._watch(key, cells, at)
         self._seen[key] = at
-        drives = np.array([label in _DRIVES for label in stage.backend.labels], np.bool_)
-        boxes = Boxes(found.xyxy, found.scores, drives[found.classes]).things()
+        drives, moves = (
+            np.array([label in kind for label in stage.backend.labels], np.bool_)[found.classes]
+            for kind in (_DRIVES, MOVES)
+        )
+        boxes = Boxes(found.xyxy, found.scores, drives, moves).things()
         watch.follow(boxes, at)
         if found.road is None:
             return None

@@ -25,7 +25,8 @@ _LEARN_NS, _REFRESH_NS = 2 * NS, 10 * NS
 # Only what looks clearly familiar is learned, and nothing beside what does not: a thing at rest is never absorbed.
 _FAMILIAR = 0.6
 # A box hides patches, and those beside it that its shadow reaches: from learning at any score, from judging only where
-# it is sure of its object: then that has a name, and the rules for it.
+# it is sure of its object: then that has a name, and the rules for it. A thing hides nothing from judging, for its name
+# comes and goes: seen too seldom for its rule, it would be hidden too often for the memory.
 _GROW, _SURE = 0.25, 0.3
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
@@ -51,16 +52,18 @@ class Boxes:
         xyxy: (N, 4) 0..1 of the picture.
         scores: (N,) 0..1.
         drives: (N,) whether it is a vehicle.
+        moves: (N,) whether it is of a kind that moves by itself: a vehicle, a person, an animal.
     """
 
     xyxy: NDArray[np.float64]
     scores: Floats
     drives: Mask
+    moves: Mask
 
     def things(self) -> "Boxes":
         """Without those that are the scenery itself (see shared.catalogue); persons so near count as such too."""
         keep = area(self.xyxy) <= np.where(self.drives, SCENERY, SCENERY_THING)
-        return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep])
+        return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep], self.moves[keep])
 
 
 class RoadWatch:
@@ -108,7 +111,7 @@ class RoadWatch:
         if self._readings and at - self._readings[-1][0] > _GAP_NS:
             self._readings.clear()
         distance = self._road.distance(now)
-        named = self.cells.under(boxes.xyxy[boxes.scores >= _SURE], _GROW)
+        named = self.cells.under(boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)], _GROW)
         self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
         held = np.array([values for _, values in self._readings])
         stays, few = _stays(held)

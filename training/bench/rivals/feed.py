@@ -96,5 +96,5 @@ def _boxes(row: Detections) -> NDArray[np.float64]:
     """(N, 5) without those that are the scenery itself, as for the memory."""
     table = np.array([(*item.box, item.score) for item in row.objects], np.float64).reshape(-1, 5)
     drives = np.array([item.label in _DRIVES for item in row.objects], np.bool_)
-    things = Boxes(table[:, :4], table[:, 4].astype(np.float32), drives).things()
+    things = Boxes(table[:, :4], table[:, 4].astype(np.float32), drives, drives).things()
     return np.column_stack([things.xyxy, things.scores])
