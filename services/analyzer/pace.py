@@ -151,10 +151,9 @@ class TrafficPace:
     def _learn(self, vehicle: _Vehicle) -> None:
         """Take what a vehicle has shown that is gone, or has left the zone."""
         course = vehicle.zone, vehicle.travelled > 0
-        places = self._usual.get(course, [(0.0, 0)] * PLACES)
         for place, pace in self._shown(vehicle, *course):
+            places = self._usual.setdefault(course, [(0.0, 0)] * PLACES)
             places[place] = _learned(*places[place], pace)
-            self._usual[course] = places
 
     def _shown(self, vehicle: _Vehicle, zone: str, forward: bool) -> Iterator[tuple[int, float]]:
         """The places of free traffic that a vehicle has passed on this course so far, and its pace there."""

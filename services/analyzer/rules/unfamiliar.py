@@ -45,10 +45,9 @@ def is_beside(region: BoxTuple, box: BoxTuple) -> bool:
     >>> is_beside((0.2, 0.2, 0.3, 0.3), (0.31, 0.1, 0.39, 0.2)), is_beside((0.2, 0.2, 0.3, 0.3), (0.4, 0.1, 0.5, 0.2))
     (True, False)
     """
-    wide, high = (
-        max(_BESIDE * side, min(side, patch))
-        for side, patch in ((box[n + 2] - box[n], region[n + 2] - region[n]) for n in (0, 1))
-    )
+    sides = box[2] - box[0], box[3] - box[1]
+    patches = region[2] - region[0], region[3] - region[1]
+    wide, high = (max(_BESIDE * side, min(side, patch)) for side, patch in zip(sides, patches, strict=True))
     return (
         region[0] < box[2] + wide and region[2] > box[0] - wide
         and region[1] < box[3] + high and region[3] > box[1] - high

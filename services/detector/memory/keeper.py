@@ -16,7 +16,6 @@ from services.detector.memory.road import EmptyRoad
 from services.detector.memory.watch import Boxes, RoadWatch
 from services.detector.snapshots import Key, Snapshots
 from services.detector.stage import Decoded, DetectorStage
-from shared.catalogue import AIRCRAFT, MOVES, ROAD_VEHICLES
 from shared.clock import NS
 from shared.store import Store
 from shared.surface import Surface
@@ -26,7 +25,6 @@ from shared.surface import Surface
 _MOST = 256
 # A camera that was away for longer may have been with another worker: its snapshot is looked for again.
 _AWAY_NS = 30 * NS
-_DRIVES = ROAD_VEHICLES | AIRCRAFT
 
 
 class Memories:
@@ -51,11 +49,8 @@ class Memories:
         at, key = item.frame.captured_at, (item.frame.camera, item.frame.run)
         watch = self._watch(key, cells, at)
         self._seen[key] = at
-        drives, moves = (
-            np.array([label in kind for label in stage.backend.labels], np.bool_)[found.classes]
-            for kind in (_DRIVES, MOVES)
-        )
-        boxes = Boxes(found.xyxy, found.scores, drives, moves).things()
+        labels = [stage.backend.labels[index] for index in found.classes]
+        boxes = Boxes.of(found.xyxy, found.scores, labels).things()
         watch.follow(boxes, at)
         if found.road is None:
             return None

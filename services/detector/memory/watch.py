@@ -1,6 +1,8 @@
 """From frame to frame: which patches have looked unfamiliar for a while, and which can be spoken for at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from services.detector.memory.cells import EIGHT, Cells
 from services.detector.memory.driven import between, feet
 from services.detector.memory.road import EmptyRoad, Floats, Mask
 from services.detector.memory.still import Stillness
-from shared.catalogue import SCENERY, SCENERY_THING
+from shared.catalogue import AIRCRAFT, MOVES, ROAD_VEHICLES, SCENERY, SCENERY_THING
 from shared.clock import NS
 from shared.geometry import area
 from shared.surface import Surface, Unfamiliar, ZoneSurface
@@ -28,6 +30,8 @@ _FAMILIAR = 0.6
 # it is sure of its object: then that has a name, and the rules for it. A thing hides nothing from judging, for its name
 # comes and goes: seen too seldom for its rule, it would be hidden too often for the memory.
 _GROW, _SURE = 0.25, 0.3
+# What proves the road that it has driven over.
+_DRIVES = ROAD_VEHICLES | AIRCRAFT
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 # One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
@@ -59,6 +63,12 @@ class Boxes:
     scores: Floats
     drives: Mask
     moves: Mask
+
+    @classmethod
+    def of(cls, xyxy: NDArray[np.float64], scores: Floats, labels: Sequence[str]) -> Self:
+        """Boxes by what the detector calls them."""
+        drives, moves = (np.array([label in kind for label in labels], np.bool_) for kind in (_DRIVES, MOVES))
+        return cls(xyxy, scores, drives, moves)
 
     def things(self) -> "Boxes":
         """Without those that are the scenery itself (see shared.catalogue); persons so near count as such too."""

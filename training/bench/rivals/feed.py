@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.memory.watch import Boxes
-from shared.catalogue import AIRCRAFT, ROAD_VEHICLES
 from shared.clock import NS
 from shared.jpeg import jpeg_size
 from shared.messages import Detections
@@ -22,7 +21,6 @@ from training.bench.rivals.reconstruct import Limits, Reader, Reconstruction
 from training.scenes.scene import FPS, Scene
 
 IMGSZ = 640
-_DRIVES = ROAD_VEHICLES | AIRCRAFT
 
 
 @dataclass(slots=True)
@@ -95,6 +93,6 @@ def show(
 def _boxes(row: Detections) -> NDArray[np.float64]:
     """(N, 5) without those that are the scenery itself, as for the memory."""
     table = np.array([(*item.box, item.score) for item in row.objects], np.float64).reshape(-1, 5)
-    drives = np.array([item.label in _DRIVES for item in row.objects], np.bool_)
-    things = Boxes(table[:, :4], table[:, 4].astype(np.float32), drives, drives).things()
+    labels = [item.label for item in row.objects]
+    things = Boxes.of(table[:, :4], table[:, 4].astype(np.float32), labels).things()
     return np.column_stack([things.xyxy, things.scores])
