@@ -1,11 +1,12 @@
 """Clips and sites that several integration tests use."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -14,6 +15,8 @@ from training.scenes.road import SECONDS, build_road_scene
 # Two frames a second less than the demo's: the tests judge every frame several times on two cores.
 FPS = 5
 WAYSIDE = str(Path(sys.executable).parent / "wayside")
+# Where a test does not ask what runs the model: half the processor time of PyTorch, the default, which others use.
+QUICK = {"WAYSIDE_BACKEND": "openvino", "WAYSIDE_PRECISION": "float32"}
 
 
 @dataclass(frozen=True)
@@ -24,20 +27,26 @@ class Staged:
     truth: Path
     alerts: Path
 
+    @classmethod
+    def within(cls, folder: Path) -> Self:
+        return cls(folder / "staged.yaml", folder / "truth.json", folder / "sink" / "alerts.jsonl")
 
-def stage_scene(folder: Path, cameras: int = 1, seconds: float = SECONDS) -> Staged:
-    """The first seconds of the demo's road scene, seen by `cameras` cameras that all look at the same clip."""
+
+def stage_scene(folder: Path, cameras: int = 1, seconds: float = SECONDS, **more: Any) -> Staged:
+    """The first seconds of the demo's road scene, seen by `cameras` cameras that all look at the same clip.
+
+    `more` goes into each camera's entry in the site file.
+    """
     scene = build_road_scene(folder, seconds=seconds)
     site = yaml.safe_load(scene.site.read_text())
     (template,) = site["cameras"]
     template["source"], template["fps"] = str(scene.clip), FPS
-    site["cameras"] = [{**template, "id": f"{template['id']}-{number}"} for number in range(cameras)]
+    site["cameras"] = [{**template, **more, "id": f"{template['id']}-{number}"} for number in range(cameras)]
     site["lane_stats_s"] = 10
-    alerts = folder / "sink" / "alerts.jsonl"
-    site["sinks"] = [{"type": "jsonl", "path": str(alerts)}]
-    path = folder / "staged.yaml"
-    path.write_text(yaml.safe_dump(site))
-    return Staged(path, scene.truth, alerts)
+    staged = Staged.within(folder)
+    site["sinks"] = [{"type": "jsonl", "path": str(staged.alerts)}]
+    staged.site.write_text(yaml.safe_dump(site))
+    return staged
 
 
 def wayside(*arguments: str, timeout_s: float = 180, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -45,6 +54,11 @@ def wayside(*arguments: str, timeout_s: float = 180, **options: Any) -> subproce
     return subprocess.run(
         [WAYSIDE, *arguments], capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, **options
     )
+
+
+def quick() -> dict[str, str]:
+    """This process's environment with the quicker backend."""
+    return {**os.environ, **QUICK}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from shared.clock import NS, from_rfc3339
-from tests.staging import read_events, wayside
+from tests.staging import QUICK, read_events, wayside
 from training.scenes.clip import ClipWriter
 
 pytestmark = pytest.mark.shared
@@ -42,7 +42,7 @@ def _run(shared_dir: Path, tmp_path: Path, name: str, comes_s: float) -> list[di
     file.write_text(yaml.safe_dump(site))
     done = wayside(
         "run", str(clip), "--site", str(file), "--out", str(tmp_path / name),
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "WAYSIDE_HEADS": "visibility"},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "WAYSIDE_HEADS": "visibility", **QUICK},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [event["data"] for event in read_events(tmp_path / name / "alerts.jsonl")]

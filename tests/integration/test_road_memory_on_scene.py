@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.analyzer.stage import CameraAnalyzer
-from services.detector.backends.torch import TorchBackend
+from services.detector.backends.load import Wanted, load
+from services.detector.memory.descriptors import LAYERS
 from services.detector.memory.keeper import Memories
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
@@ -25,7 +26,7 @@ def test_things_without_a_name_are_told_also_by_the_worker_that_takes_over(redis
     site = scene.place.site(scene.id, FPS)
     # The whole picture alone: half the time, and the memory looks at nothing else.
     cameras = [camera.model_copy(update={"closeups": 0}) for camera in site.cameras]
-    backend = TorchBackend(find_weights("wayside-n"), device="cpu")
+    backend = load("openvino", Wanted(find_weights("wayside-n"), device="cpu", precision="float32", layers=LAYERS))
     stage = DetectorStage(backend, cameras=cameras, memory_every_s=0.4)
     memories, analyzer = Memories(store), CameraAnalyzer(site, cameras[0])
     handed_over, told, states = False, set(), []

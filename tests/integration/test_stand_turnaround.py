@@ -11,7 +11,7 @@ from shared.bus.memory import MemoryBus
 from shared.clock import NS
 from shared.sitefile import load_site
 from shared.turnaround import Turnaround
-from tests.staging import wayside
+from tests.staging import quick, wayside
 from training.stand.scene import CAMERA_ID, IN_BLOCK_S, OFF_BLOCK_S, STAND_ID, StandFiles, build_stand_scene, visits
 
 pytestmark = pytest.mark.shared
@@ -38,7 +38,7 @@ class Run:
 def run(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("stand")
     files = build_stand_scene(folder)
-    done = wayside("run", "--site", str(files.site), "--out", str(folder / "out"))
+    done = wayside("run", "--site", str(files.site), "--out", str(folder / "out"), env=quick())
     assert done.returncode == 0, done.stderr
     return Run(files, folder / "out")
 

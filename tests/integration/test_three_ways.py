@@ -9,7 +9,7 @@ from services.analyzer.worker import Worker
 from shared import topics
 from shared.bus.memory import MemoryBus
 from shared.sitefile import load_site
-from tests.staging import Staged, essence, read_events, wayside
+from tests.staging import Staged, essence, quick, read_events, wayside
 
 pytestmark = [pytest.mark.shared, pytest.mark.redis]
 
@@ -34,7 +34,7 @@ def test_wayside_run_finds_every_staged_incident_and_nothing_else(
 
 def test_a_second_run_gives_the_same_bytes(staged: Staged, first_run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    done = wayside("run", "--site", str(staged.site), "--out", str(again))
+    done = wayside("run", "--site", str(staged.site), "--out", str(again), env=quick())
     assert done.returncode == 0, done.stderr
     for name in ("alerts.jsonl", "tracks.jsonl", "detections.jsonl", "lane-stats.jsonl"):
         assert (again / name).read_bytes() == (first_run / name).read_bytes(), name
@@ -70,6 +70,7 @@ def test_up_on_apache_kafka_gives_the_same_alerts(
 
 def through_up(staged: Staged, data: Path, *more: str) -> list[tuple[object, ...]]:
     staged.alerts.unlink(missing_ok=True)
-    done = wayside("up", "--once", "--site", str(staged.site), "--data", str(data), "--port", "0", *more)
+    arguments = ["--once", "--site", str(staged.site), "--data", str(data), "--port", "0", *more]
+    done = wayside("up", *arguments, env=quick())
     assert done.returncode == 0, done.stderr
     return essence(read_events(staged.alerts))
