@@ -176,6 +176,19 @@ def test_a_car_beyond_the_last_visible_one_of_a_queue_is_no_stopped_vehicle_for_
     assert alone[0].detected_at / NS == pytest.approx(10.0, abs=1.0)
 
 
+def test_who_moves_up_quickly_and_stands_again_ahead_is_no_flowing_traffic() -> None:
+    def quick(t: float) -> DetectedObject | None:
+        return thing("car", 0.42, 0.6 + 0.35 * min(max(0.0, t - 3.0), 1.0))
+
+    others = [still("car", 0.42, 0.3), still("car", 0.58, 0.9), still("car", 0.58, 0.5)]
+    opened = of(play(45, quick, *others), "stopped-vehicle")
+    assert opened
+    assert min(change.detected_at for change in opened) / NS == pytest.approx(30.0, abs=1.0)
+    # One that does not come to rest in view shows that the lane is free.
+    gone = travel("car", (0.42, 0.6), (0.0, 0.35), start=3.0)
+    assert of(play(12, gone, *others), "stopped-vehicle")[0].detected_at / NS == pytest.approx(10.0, abs=1.0)
+
+
 def test_a_car_that_drives_over_a_place_where_another_stood_does_not_stand_there() -> None:
     """It takes the rest of the place along for a frame (motion.py), but drives on."""
 

@@ -2,8 +2,8 @@
 
 A queue reaches beyond its first and last visible vehicle: far away only some of its cars are detected, and those stand
 too far apart for a row. So vehicles that stand anywhere on its lane and on the lanes beside explain one more, unless it
-has free road where theirs do not, or traffic flows on its lane ahead of it. This is weaker than a row of vehicles
-(`queues.py`), so it holds for a limited time only.
+has free road where theirs do not, or traffic flows and nobody stands on its lane ahead of it. This is weaker than a row
+of vehicles (`queues.py`), so it holds for a limited time only.
 """
 
 import math
@@ -24,7 +24,7 @@ from shared.site import Zone
 
 # The lane beside is within so many sizes across: 3.7 m, and a car's box measures 1.6 m.
 _BESIDE = 3.5
-# Sizes per second of traffic that flows; when a queue moves up it is slower.
+# Sizes per second of traffic that flows; most queues are slower when they move up.
 _FLOWS = 2.0
 # Traffic has flowed ahead of it within this time.
 _FLOWED_NS = 10 * NS
@@ -85,25 +85,25 @@ class Jam:
         if zone is None or now - track.rest_since >= LONGEST_HALT_NS:
             return False
         run = self._runs.tangent(zone, scene.aspect, track.ground)
-        if any(
-            flow.zone == zone_id and self._ahead(zone, _along(track, flow.ground, run), track)
-            for flow in self._flows.values()
-        ):
-            return False
         standing = [
             stand
             for stand in self._stands.seen(now, _SEEN_NS)
             if stand.last - stand.since >= _STANDS_NS and self._together(stand, track, zone, run, scene.aspect)
         ]
+        ahead = [stand for stand in standing if self._ahead(zone, _along(track, stand.ground, run), track)]
+        # Where somebody stands ahead of it on its lane, what flowed there has moved up.
+        if not any(zone_id in stand.zones for stand in ahead) and any(
+            flow.zone == zone_id and self._ahead(zone, _along(track, flow.ground, run), track)
+            for flow in self._flows.values()
+        ):
+            return False
         if len(standing) < MIN_QUEUE:
             return False
         if moved_up:
             return True
         polygon = np.array(zone.polygon) * (scene.aspect, 1.0)
         free = max(_along(track, (float(x), float(y)), run) for x, y in polygon)
-        return free < FREE * track.size or any(
-            self._ahead(zone, _along(track, stand.ground, run), track) for stand in standing
-        )
+        return bool(ahead) or free < FREE * track.size
 
     def _together(self, stand: Stand, track: TrackView, zone: Zone, run: Point, aspect: float) -> bool:
         """Whether a place lies on the vehicle's lane, or on one beside that runs the same way."""
