@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser, *, scenes: int, quiet: int) -> 
     """`scenes` and `quiet` are how many of the kinds `later` and `quiet` are shown by default."""
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--scenes", type=int, default=scenes)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first of these scenes")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first scene of each kind")
     parser.add_argument("--quiet", type=int, default=quiet, help="scenes of four minutes without a thing")
     parser.add_argument("--details", action="store_true", help="list what was missed, and false alarms")
     add_backend(parser)
@@ -40,7 +40,7 @@ def scenes_of(options: argparse.Namespace, backend: Backend) -> Iterator[tuple[S
     """The scenes as the detector and the memory see them."""
     seeds = range(options.first, options.first + options.scenes)
     later: list[Request] = [(options.split, "later", seed) for seed in seeds]
-    quiet: list[Request] = [(options.split, "quiet", seed) for seed in range(options.quiet)]
+    quiet: list[Request] = [(options.split, "quiet", seed) for seed in range(options.first, options.first + options.quiet)]
     return chain(see_all(backend, later), see_all(backend, quiet))
 
 
