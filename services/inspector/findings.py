@@ -123,7 +123,9 @@ def _unfamiliar(
     sure = [
         (region, index)
         for region, index in told
-        if region.score >= limits.unfamiliar and (doubted_since is None or looks[index].captured_at < doubted_since)
+        if region.score >= limits.unfamiliar
+        and looks[index].captured_at - region.since >= limits.lasts_ns
+        and (doubted_since is None or looks[index].captured_at < doubted_since)
     ]
     if not told:
         return

@@ -19,6 +19,8 @@ class Limits:
         hidden: share of the lane that may be hidden at the end. The far end of a lane always has a vehicle or two.
         unfamiliar: score from which on something lies there; the threshold of the memory's own method.
         doubtful: from here on something may lie there. Between the two nobody can tell.
+        lasts_ns: what is unfamiliar for less may be an insect on the lens, or a shadow that creeps: the next window will
+            tell. As long as the analyzer waits before it tells of a thing without a name.
         rest_ns: at one place for as long, or on all frames of a slow camera, an object rests: nearly all of a window. A
             vehicle at the far end of a lane, a few pixels a second fast, needs less than this for a quarter of its
             size, and of a row of them one is there for four fifths of the time.
@@ -39,6 +41,7 @@ class Limits:
     hidden: float = 0.05
     unfamiliar: float = 0.5
     doubtful: float = 0.4
+    lasts_ns: int = 6 * NS
     rest_ns: int = 4600 * NS // 1000
     slow_ns: int = 2 * NS
     halt_ns: int = NS

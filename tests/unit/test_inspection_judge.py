@@ -255,6 +255,20 @@ def test_what_is_nearly_unfamiliar_is_watched_until_it_is_not() -> None:
     assert (answer.verdict, codes(answer), answer.judged_at) == ("cannot-tell", {"may-pass"}, START + 20 * NS)
 
 
+def test_an_insect_is_waited_for_and_what_has_just_fallen_is_told_when_it_stays() -> None:
+    came = START + 2 * NS
+    just = Trouble(
+        "just", lambda tracks: tracks.model_copy(update={"surface": surface(regions=[unfamiliar(0.9, since=came)])})
+    )
+    streams = [frames(camera, end_s=30) for camera in CAMERAS]
+    crawls_on = [streams[0], struck(streams[1], just, came, came + 4 * NS)]
+    answer = inspect(crawls_on)
+    assert (answer.verdict, answer.judged_at) == ("clear", START + 15 * NS)
+    stays = [streams[0], struck(streams[1], just, came, START + 60 * NS)]
+    answer = inspect(stays)
+    assert (answer.verdict, codes(answer), answer.judged_at) == ("not-clear", {"unfamiliar"}, START + 10 * NS)
+
+
 def test_a_track_that_changes_its_id_all_the_time_still_rests() -> None:
     streams = empty()
     for number, tracks in enumerate(streams[0]):
