@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from itertools import chain
 
 from services.detector.backends.base import Backend
 from services.detector.backends.load import EXPORTED, Wanted, load
@@ -11,6 +10,7 @@ from services.detector.weights import find_weights
 from shared.settings import load_settings
 from training.bench.detections import PASS
 from training.bench.learned import Request, Seen, see_all
+from training.bench.learned_scenes import Kind
 from training.bench.machine import describe
 from training.scenes.scene import FPS, Scene
 
@@ -38,10 +38,11 @@ def backend_of(options: argparse.Namespace) -> Backend:
 
 def scenes_of(options: argparse.Namespace, backend: Backend) -> Iterator[tuple[Scene, Seen]]:
     """The scenes as the detector and the memory see them."""
-    seeds = range(options.first, options.first + options.scenes)
-    later: list[Request] = [(options.split, "later", seed) for seed in seeds]
-    quiet: list[Request] = [(options.split, "quiet", seed) for seed in range(options.first, options.first + options.quiet)]
-    return chain(see_all(backend, later), see_all(backend, quiet))
+    counts: dict[Kind, int] = {"later": options.scenes, "quiet": options.quiet}
+    requests: list[Request] = [
+        (options.split, kind, options.first + number) for kind, count in counts.items() for number in range(count)
+    ]
+    return see_all(backend, requests)
 
 
 def headline(options: argparse.Namespace, backend: Backend) -> str:
