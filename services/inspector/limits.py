@@ -19,8 +19,8 @@ class Limits:
         hidden: share of the lane that may be hidden at the end. The far end of a lane always has a vehicle or two.
         unfamiliar: score from which on something lies there; the threshold of the memory's own method.
         doubtful: from here on something may lie there. Between the two nobody can tell.
-        lasts_ns: what is unfamiliar for less may be an insect on the lens, or a shadow that creeps: the next window will
-            tell. As long as the analyzer waits before it tells of a thing without a name.
+        lasts_ns: what is unfamiliar for less may be an insect on the lens, or a shadow that creeps: the next window
+            will tell. As long as the analyzer waits before it tells of a thing without a name.
         rest_ns: at one place for as long, or on all frames of a slow camera, an object rests: nearly all of a window. A
             vehicle at the far end of a lane, a few pixels a second fast, needs less than this for a quarter of its
             size, and of a row of them one is there for four fifths of the time.
