@@ -108,6 +108,20 @@ def test_a_thing_is_told_though_it_has_a_name_that_comes_and_goes() -> None:
         assert bool(told[-1].regions) != moves
 
 
+def test_what_is_hidden_before_anybody_saw_it_go_is_doubted_until_the_road_is_seen() -> None:
+    road = learned()
+    assert road.show(4, THING)[-1].regions
+    lorry = box(0.35, 0.3, 0.6, 0.7)
+    for surface in road.show(6, None, lorry):
+        (doubt,) = surface.regions
+        assert doubt.box[0] < 0.475 < doubt.box[2]
+        assert doubt.box[1] < 0.53 < doubt.box[3]
+    assert doubt.score == 0.4
+    assert road.show(0.4)[-1].regions == []
+    # What is hidden without a doubt is hidden, no more.
+    assert road.show(6, None, lorry)[-1].regions == []
+
+
 def test_a_slow_change_of_light_is_followed() -> None:
     road = learned()
     told = [surface for step in range(60) for surface in road.show(6, light=step / 60)]

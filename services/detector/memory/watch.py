@@ -86,6 +86,7 @@ class RoadWatch:
         self._driven = np.zeros(count, np.bool_)
         self._vehicles: tuple[int, NDArray[np.float64]] | None = None
         self._still, self._likeness = Stillness(count), Likeness(cells)
+        self._doubted = np.zeros(count, np.bool_)
         self._readings: list[tuple[int, Floats]] = []
         self._learned_at: int | None = None
         self._changed_since: int | None = None
@@ -111,7 +112,7 @@ class RoadWatch:
         if self._road is None or zone not in self.cells.zones:
             return
         member = self.cells.member[self.cells.zones.index(zone)]
-        self.passes[member & self._road.known & (self._still.since == 0)] += _PASSES
+        self.passes[member & self._road.known & (self._still.since == 0) & ~self._doubted] += _PASSES
         self._compare()
 
     def read(self, now: Floats, boxes: Boxes, at: int) -> Surface:
@@ -131,6 +132,10 @@ class RoadWatch:
         # free, and too little to say that something else than them is there.
         hidden = known & ~(held < _SPREADS * limit).any(axis=0)
         seen = known & ~few
+        ratio = np.where(seen, stays / limit, np.float32(0))
+        # What was unfamiliar, or nearly so, and is hidden since, nobody has seen go.
+        ratio[hidden & self._doubted] = np.maximum(ratio[hidden & self._doubted], _SPREADS)
+        self._doubted = ratio >= _SPREADS
         if self._has_changed(odd, seen, at):
             surface = Surface(state="changed", zones=self._zones(hidden), regions=[])
             if at - (self._changed_since or at) >= _CHANGED_NS:
@@ -138,7 +143,7 @@ class RoadWatch:
         else:
             self._still.see(now, odd, ~named, _FAMILIAR * limit, self._readings[0][0], at)
             state = "watching" if known.mean() >= 0.5 else "learning"
-            regions = self._regions(odd, np.where(seen, stays / limit, 0.0)) + self._unlike()
+            regions = self._regions(odd, ratio) + self._unlike()
             surface = Surface(
                 state=state, zones=self._zones(hidden), regions=sorted(regions, key=lambda item: item.box)
             )
@@ -157,6 +162,7 @@ class RoadWatch:
         self._road = EmptyRoad(len(self.cells), self._road.dimensions)
         self.passes[:] = 0
         self._still.clear()
+        self._doubted[:] = False
         self._compare()
         self._readings.clear()
         self._learned_at = self._changed_since = None
@@ -173,9 +179,8 @@ class RoadWatch:
 
     def _regions(self, odd: Mask, ratio: Floats) -> list[Unfamiliar]:
         """What is unfamiliar, and, scored below the threshold, what is nearly so: then nobody can say "clear"."""
-        near = odd | (ratio >= _SPREADS)
         found = []
-        for whole in self.cells.groups(near):
+        for whole in self.cells.groups(self._doubted):
             part = odd & whole
             strongest = float(ratio[whole].max())
             sure = part.sum() > 1 or strongest >= _ALONE
