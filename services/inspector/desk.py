@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from services.inspector.answer import inspection_of
+from services.inspector.findings import proves
 from services.inspector.judge import Watched, judge_camera
 from services.inspector.limits import Limits
 from services.inspector.look import Look, look_of
@@ -24,8 +25,9 @@ _CLOCK_RESET_NS = 2 * NS
 SILENT_S = 5.0
 # No answer waits longer, also where one camera's clock is years ahead of the others'.
 LONGEST_S = 120.0
-# Reasons that are gone when traffic has driven on.
+# Reasons that are gone when traffic has driven on; while it does, it proves more of the lane.
 _PASSING: frozenset[Danger | Doubt] = frozenset({"hidden", "may-pass"})
+_PROVING = _PASSING | {"not-proven"}
 # Every camera of a lane calls for a scheduled inspection; the ids of so many answered ones are remembered.
 _ANSWERED = 10_000
 
@@ -128,15 +130,18 @@ class Desk:
         return [pending for pending in self._pending.values() if self._is_due(pending, now_s)]
 
     def judge(self, pending: Pending) -> Inspection | None:
-        """The answer to a question that is due; None: only traffic is in the way, so watching goes on.
+        """The answer to a question that is due; None: only traffic is in the way, or still proves the lane, so watching
+        goes on.
 
         The last window counts: what has driven away in the meantime is none of its reasons.
         """
         request, limits = pending.request, self._limits
-        words = [self._word(request, pending.end, *part) for part in self._lanes[request.lane]]
+        watched = [self._watched(request, pending.end, *part) for part in self._lanes[request.lane]]
+        words = [judge_camera(part, limits) for part in watched]
         inspection = inspection_of(request, self._site.site, pending.end, words, limits)
         most = request.at + limits.most_windows * limits.window_ns
-        if not pending.cut and _only_in_the_way(words) and pending.end < most:
+        passes = inspection.verdict != "clear" and all(map(_may_pass, watched, words))
+        if not pending.cut and passes and pending.end < most:
             pending.end += limits.window_ns
             return None
         del self._pending[request.request_id]
@@ -166,21 +171,17 @@ class Desk:
             pending.cut = True
         return pending.cut
 
-    def _word(self, request: InspectionRequest, end: int, camera: Camera, zone: Zone, place: Place) -> CameraInspection:
+    def _watched(self, request: InspectionRequest, end: int, camera: Camera, zone: Zone, place: Place) -> Watched:
         start = max(request.at, end - self._limits.window_ns)
-        looks = [look for look in self._cameras[camera.id].looks if start <= look.captured_at <= end]
-        return judge_camera(
-            Watched(
-                camera=camera,
-                zone=zone,
-                place=place,
-                start=start,
-                end=end,
-                looks=looks,
-                last_object_at=self._last_object_at(camera.id, zone.id, end),
-                incidents=self._incidents.during(self._run, camera.id, zone.id, start, end),
-            ),
-            self._limits,
+        return Watched(
+            camera=camera,
+            zone=zone,
+            place=place,
+            start=start,
+            end=end,
+            looks=[look for look in self._cameras[camera.id].looks if start <= look.captured_at <= end],
+            last_object_at=self._last_object_at(camera.id, zone.id, end),
+            incidents=self._incidents.during(self._run, camera.id, zone.id, start, end),
         )
 
     def _last_object_at(self, camera: str, zone: str, end: int) -> int | None:
@@ -208,6 +209,7 @@ class Desk:
         return [pending for pending in self._pending.values() if pending.request.lane in zones]
 
 
-def _only_in_the_way(words: list[CameraInspection]) -> bool:
-    codes = {reason.code for word in words for reason in word.reasons}
-    return bool(codes) and codes <= _PASSING
+def _may_pass(watched: Watched, word: CameraInspection) -> bool:
+    """Whether all that a camera has against the lane may be gone in the next window."""
+    codes = {reason.code for reason in word.reasons}
+    return codes <= _PASSING or (codes <= _PROVING and proves(watched.looks, watched.zone.id))

@@ -41,6 +41,12 @@ def longest_gap(times: Sequence[int], start: int, end: int) -> int:
     return max(later - earlier for earlier, later in pairwise(edges))
 
 
+def proves(looks: Sequence[Look], zone: str) -> bool:
+    """Whether traffic has proven more of a lane in this time."""
+    shares = [part.proven for look in looks if look.surface for part in look.surface.zones if part.zone == zone]
+    return bool(shares) and shares[-1] > shares[0]
+
+
 def of_incidents(incidents: Sequence[Incident]) -> Iterator[Found]:
     """Open incidents of the lane, or of its camera."""
     for incident in incidents:

@@ -1,6 +1,7 @@
 """An inspection never calls a lane clear when anything speaks against it, and does when nothing does."""
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -288,6 +289,23 @@ def test_while_only_traffic_hides_the_road_watching_goes_on() -> None:
     streams[1] = struck(streams[1], hides, START + NS, START + 60 * NS)
     answer = inspect(streams)
     assert (answer.verdict, codes(answer), answer.judged_at) == ("cannot-tell", {"hidden"}, START + 20 * NS)
+
+
+def test_while_traffic_proves_more_of_the_lane_watching_goes_on() -> None:
+    def proven(share: Callable[[float], float]) -> list[Tracks]:
+        return [
+            tracks.model_copy(update={"surface": tracks.surface and surface(proven=share(at))})
+            for tracks in frames("km42", end_s=30)
+            for at in ((tracks.frame.captured_at - START) / NS,)
+        ]
+
+    answer = inspect([frames("km41", end_s=30), proven(lambda at: min(0.9 + 0.007 * max(at, 0), 0.98))])
+    assert (answer.verdict, answer.judged_at) == ("clear", START + 15 * NS)
+    answer = inspect([frames("km41", end_s=30), proven(lambda at: min(0.9 + 0.001 * max(at, 0), 0.98))])
+    assert (answer.verdict, codes(answer), answer.judged_at) == ("cannot-tell", {"not-proven"}, START + 20 * NS)
+    # Where nothing drives, waiting helps nobody.
+    answer = inspect([frames("km41", end_s=30), proven(lambda at: 0.9)])
+    assert (answer.verdict, codes(answer), answer.judged_at) == ("cannot-tell", {"not-proven"}, START + 5 * NS)
 
 
 def test_a_camera_that_gives_nothing_is_told_when_the_clips_end_and_is_never_clear() -> None:
