@@ -176,6 +176,16 @@ def test_a_car_beyond_the_last_visible_one_of_a_queue_is_no_stopped_vehicle_for_
     assert alone[0].detected_at / NS == pytest.approx(10.0, abs=1.0)
 
 
+def test_a_car_that_takes_the_place_of_the_one_before_it_waits_for_its_own_time() -> None:
+    def moving_up(y: float) -> Mover:
+        return lambda t: thing("car", 0.42, y + 0.15 * min(max(0.0, t - 20.0), 1.0))
+
+    others = [still("car", 0.42, 0.95), still("car", 0.58, 0.9), still("car", 0.58, 0.3)]
+    opened = of(play(70, moving_up(0.45), moving_up(0.3), *others), "stopped-vehicle")
+    (second,) = [change for change in opened if change.box[0] < 0.5 and change.box[3] < 0.5]
+    assert second.detected_at / NS == pytest.approx(50.0, abs=2.0)
+
+
 def test_who_moves_up_quickly_and_stands_again_ahead_is_no_flowing_traffic() -> None:
     def quick(t: float) -> DetectedObject | None:
         return thing("car", 0.42, 0.6 + 0.35 * min(max(0.0, t - 3.0), 1.0))

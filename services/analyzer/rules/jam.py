@@ -32,6 +32,9 @@ _FLOWED_NS = 10 * NS
 _SEEN_NS = 2 * NS
 # Far traffic that comes towards the camera hardly moves for a second or two; what stands in a queue does so for longer.
 _STANDS_NS = 3 * NS
+# A rest that began on another track may be that of the vehicle before: in a queue the next one stands where it stood.
+# But a track may also be lost on one that stays, so such a rest is told after twice the time.
+_INHERITED_NS = 2 * LONGEST_HALT_NS
 # Lanes of one carriageway run the same way within 60 degrees.
 _SAME_WAY = 0.5
 
@@ -82,7 +85,7 @@ class Jam:
         those beside, and one of them is ahead of it, or the queue may go on ahead where the picture or zone ends, or
         the vehicle has stopped and gone with it before (`moved_up`)."""
         now, zone = scene.captured_at, self._zones.get(zone_id)
-        if zone is None or now - track.rest_since >= LONGEST_HALT_NS:
+        if zone is None or now - track.settled_since >= LONGEST_HALT_NS or now - track.rest_since >= _INHERITED_NS:
             return False
         run = self._runs.tangent(zone, scene.aspect, track.ground)
         standing = [
@@ -91,10 +94,9 @@ class Jam:
             if stand.last - stand.since >= _STANDS_NS and self._together(stand, track, zone, run, scene.aspect)
         ]
         ahead = [stand for stand in standing if self._ahead(zone, _along(track, stand.ground, run), track)]
-        # Where somebody stands ahead of it on its lane, what flowed there has moved up.
-        if not any(zone_id in stand.zones for stand in ahead) and any(
-            flow.zone == zone_id and self._ahead(zone, _along(track, flow.ground, run), track)
-            for flow in self._flows.values()
+        # Where somebody stands ahead of it on its lane, what flowed there has moved up; elsewhere it may be the head.
+        if not any(zone_id in stand.zones for stand in ahead) and (
+            now - track.rest_since >= LONGEST_HALT_NS or self._flowed_ahead(track, zone, run)
         ):
             return False
         if len(standing) < MIN_QUEUE:
@@ -104,6 +106,12 @@ class Jam:
         polygon = np.array(zone.polygon) * (scene.aspect, 1.0)
         free = max(_along(track, (float(x), float(y)), run) for x, y in polygon)
         return bool(ahead) or free < FREE * track.size
+
+    def _flowed_ahead(self, track: TrackView, zone: Zone, run: Point) -> bool:
+        return any(
+            flow.zone == zone.id and self._ahead(zone, _along(track, flow.ground, run), track)
+            for flow in self._flows.values()
+        )
 
     def _together(self, stand: Stand, track: TrackView, zone: Zone, run: Point, aspect: float) -> bool:
         """Whether a place lies on the vehicle's lane, or on one beside that runs the same way."""
