@@ -64,6 +64,20 @@ def test_what_moves_on_does_not_lie_there_however_long_each_patch_shows_it() -> 
     assert any(surface.regions for surface in told)
 
 
+def test_a_thing_behind_which_traffic_passes_does_not_begin_to_lie_there_anew() -> None:
+    road = learned()
+    lorry = box(0.35, 0.3, 0.6, 0.7)
+    road.show(6, THING)
+    for _ in range(3):  # hidden for a second out of every four
+        road.show(1.2, THING, lorry)
+        surface = road.show(2.8, THING)[-1]
+    assert max(region.score for region in surface.regions) >= 0.5
+    assert age(road, surface) == pytest.approx(17.6, abs=1.0)
+    road.change()  # what lies there when the lorry has gone is something else
+    road.show(1.2, THING, lorry)
+    assert age(road, road.show(4, THING)[-1]) < 9
+
+
 def test_what_has_another_look_all_the_time_is_said_to_lie_there_for_a_fifth_of_the_time() -> None:
     road = learned()
     ages = []

@@ -15,7 +15,7 @@ class Stillness:
     """Of K patches.
 
     Attributes:
-        since: (K,) UTC ns; 0 where a patch is not unfamiliar.
+        since: (K,) UTC ns; 0 where a patch is not unfamiliar, and was not when it was seen last.
     """
 
     def __init__(self, count: int) -> None:
@@ -24,13 +24,14 @@ class Stillness:
         self._looked = np.zeros(count, np.int64)
         self._off = np.zeros(count, np.int64)
 
-    def see(self, now: Floats, odd: Mask, free: Mask, limit: Floats, first: int, at: int) -> None:
+    def see(self, now: Floats, odd: Mask, free: Mask, unseen: Mask, limit: Floats, first: int, at: int) -> None:
         """Take a reading.
 
         Args:
             now: (K, D) descriptors.
             odd: (K,) whether a patch looks unfamiliar, and has for some readings.
             free: (K,) whether nothing hides it now.
+            unseen: (K,) whether it was unfamiliar and is hidden since; what lies behind traffic goes on lying there.
             limit: (K,) distance up to which two looks are alike.
             first, at: UTC ns of the first of the readings that made it so, and of this one.
         """
@@ -45,7 +46,7 @@ class Stillness:
         self._looked[began] = first
         self.since[another] += ((1 - _KEPT) * (at - self._looked[another])).astype(np.int64)
         self._looked[another] = at
-        self.since[~odd] = 0
+        self.since[~odd & ~unseen] = 0
         self._off[another | ~odd] = 0
         taken = began | another
         self._look[taken] = now[taken]

@@ -134,14 +134,15 @@ class RoadWatch:
         seen = known & ~few
         ratio = np.where(seen, stays / limit, np.float32(0))
         # What was unfamiliar, or nearly so, and is hidden since, nobody has seen go.
-        ratio[hidden & self._doubted] = np.maximum(ratio[hidden & self._doubted], _SPREADS)
+        unseen = hidden & self._doubted
+        ratio[unseen] = np.maximum(ratio[unseen], _SPREADS)
         self._doubted = ratio >= _SPREADS
         if self._has_changed(odd, seen, at):
             surface = Surface(state="changed", zones=self._zones(hidden), regions=[])
             if at - (self._changed_since or at) >= _CHANGED_NS:
                 self._forget()
         else:
-            self._still.see(now, odd, ~named, _FAMILIAR * limit, self._readings[0][0], at)
+            self._still.see(now, odd, ~named, unseen, _FAMILIAR * limit, self._readings[0][0], at)
             state = "watching" if known.mean() >= 0.5 else "learning"
             regions = self._regions(odd, ratio) + self._unlike()
             surface = Surface(
