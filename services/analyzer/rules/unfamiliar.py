@@ -1,5 +1,6 @@
 """Things that the detector has no name for: the regions of the memory of the empty road, as claims of an obstacle."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,9 +11,9 @@ from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.scores import is_far_from_its_name, least_for_its_name
 from services.analyzer.rules.waiting import WaitingLanes
-from services.analyzer.scene import BoxTuple, Scene, TrackView, part_of_picture
+from services.analyzer.scene import BoxTuple, Point, Scene, TrackView, part_of_picture
 from services.analyzer.state import plain
-from shared.catalogue import MOVES, SCENERY_THING, is_scenery
+from shared.catalogue import MOVES, SCENERY_THING, VEHICLES, is_scenery
 from shared.clock import NS
 from shared.geometry import inside_polygon
 
@@ -26,16 +27,18 @@ _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
 _BESIDE = 0.25
 # But a name that is seen on fewer frames than those rules need, or with less score, for longer than they wait, helps
 # nobody; nor does one that scores far less than they need. Between the two it is left to them for as long as they wait,
-# or it might be told twice.
-_SEEN, _LATEST_NS = 0.4, 15 * NS
+# or it might be told twice: a vehicle for some 10 s, a person or an animal for one or two. Of these, what scores little
+# must have moved for its rule.
+_SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 15 * NS, 3 * NS
+_MOVED = 0.5
 _AT_REST_NS = NS // 2
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
 # that the detector knows, at least so long.
 _LASTS_NS = 6 * NS
 _MOST = 256
 
-_STATE: TypeAdapter[tuple[list[tuple[BoxTuple, int]], JsonValue]] = TypeAdapter(
-    tuple[list[tuple[BoxTuple, int]], JsonValue]
+_STATE: TypeAdapter[tuple[list[tuple[BoxTuple, int]], list[tuple[int, Point, int]], JsonValue]] = TypeAdapter(
+    tuple[list[tuple[BoxTuple, int]], list[tuple[int, Point, int]], JsonValue]
 )
 
 
@@ -62,6 +65,8 @@ class UnfamiliarThings:
         self._watches, self._may_open = watches, may_open
         self._named: list[tuple[BoxTuple, int]] = []
         self._here: list[BoxTuple] = []
+        # Per track where it was seen first, and when last.
+        self._came: dict[int, tuple[Point, int]] = {}
         self._waiting = WaitingLanes(watches)
 
     def claims(self, scene: Scene) -> list[Claim]:
@@ -88,11 +93,13 @@ class UnfamiliarThings:
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""
-        return plain(_STATE, (self._named, self._waiting.state()))
+        came = [(key, first, last) for key, (first, last) in self._came.items()]
+        return plain(_STATE, (self._named, came, self._waiting.state()))
 
     def restore(self, value: JsonValue) -> None:
         """See `Rule.restore`."""
-        self._named, waiting = _STATE.validate_python(value)
+        self._named, came, waiting = _STATE.validate_python(value)
+        self._came = {key: (first, last) for key, first, last in came}
         self._waiting.restore(waiting)
 
     def _remember(self, scene: Scene) -> None:
@@ -100,14 +107,28 @@ class UnfamiliarThings:
         tracks = [
             track for track in scene.tracks if track.label in MOVES and not is_scenery(track.label, box_area(track.box))
         ]
-        named = [track for track in tracks if _its_rule_may_tell(track, now)]
+        for track in tracks:
+            self._came[track.track_id] = (self._came.get(track.track_id, (track.ground, now))[0], now)
+        for key in [key for key, (_, last) in self._came.items() if now - last > _REMEMBERED_NS]:
+            del self._came[key]
+        named = [track for track in tracks if self._its_rule_may_tell(track, now)]
         # What is seen there now says more, also where it has turned out that no rule will tell it.
-        now_there = [track.box for track in (*named, *(t for t in tracks if now - t.rest_since >= _LATEST_NS))]
+        decided = [track for track in tracks if now - track.rest_since >= _waits_ns(track)]
+        now_there = [track.box for track in (*named, *decided)]
         kept = [item for item in self._named if now - item[1] <= _REMEMBERED_NS]
         kept = [item for item in kept if not any(coverage(item[0], box) >= _OVERLAP for box in now_there)]
         # What drives by is in the way for this frame only.
         self._named = [*kept, *((t.box, now) for t in named if now - t.rest_since >= _AT_REST_NS)][-_MOST:]
         self._here = [track.box for track in named]
+
+    def _its_rule_may_tell(self, track: TrackView, now: int) -> bool:
+        """Whether the rule for a track's name tells of it, or may still do so."""
+        rested = now - track.rest_since
+        if rested < _waits_ns(track):
+            return rested < _AT_REST_NS or not is_far_from_its_name(track)
+        moved = math.dist(self._came[track.track_id][0], track.ground) >= _MOVED * track.size
+        weak = track.label not in VEHICLES and moved and not is_far_from_its_name(track)
+        return track.rest_seen >= _SEEN and (weak or track.rest_score >= least_for_its_name(track))
 
     def _has_name(self, box: BoxTuple) -> bool:
         return any(coverage(box, other) >= _OVERLAP for other in (*self._here, *(item[0] for item in self._named)))
@@ -120,9 +141,6 @@ class UnfamiliarThings:
         return None
 
 
-def _its_rule_may_tell(track: TrackView, now: int) -> bool:
-    """Whether the rule for a track's name tells of it, or may still do so."""
-    rested = now - track.rest_since
-    if rested >= _LATEST_NS:
-        return track.rest_seen >= _SEEN and track.rest_score >= least_for_its_name(track)
-    return rested < _AT_REST_NS or not is_far_from_its_name(track)
+def _waits_ns(track: TrackView) -> int:
+    """How long the rule for a track's name takes at most to tell of it."""
+    return _LATEST_NS if track.label in VEHICLES else _PRESENT_NS
