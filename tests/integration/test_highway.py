@@ -7,7 +7,7 @@ import yaml
 
 from shared.clock import NS, from_rfc3339
 from shared.messages import LaneStats
-from tests.staging import read_events, wayside
+from tests.staging import quick, read_events, wayside
 from training.scenes.freeze import Stop, freeze, write_truth
 
 pytestmark = pytest.mark.shared
@@ -46,7 +46,8 @@ def test_a_vehicle_that_stops_gives_one_alert_within_twelve_seconds(shared_dir: 
     site = yaml.safe_load(Path(SITE).read_text())
     site["cameras"][0]["fps"] = 5  # half the frames of the test above, which are enough for this
     (tmp_path / "site.yaml").write_text(yaml.safe_dump(site))
-    done = wayside("run", str(staged), "--site", str(tmp_path / "site.yaml"), "--out", str(tmp_path / "out"))
+    arguments = [str(staged), "--site", str(tmp_path / "site.yaml"), "--out", str(tmp_path / "out")]
+    done = wayside("run", *arguments, env=quick())
     assert done.returncode == 0, done.stderr
     (event,) = read_events(tmp_path / "out" / "alerts.jsonl")
     data = event["data"]
