@@ -17,7 +17,8 @@ from shared.jpeg import jpeg_size
 from shared.messages import Incident
 from shared.store import Store
 from tests.alerting import events, read_all, served, until
-from tests.inspecting import CAMERAS, LANE, START, Road, also, faulty, incident, inspections, inspector, question, site
+from tests.inspected_road import Road, inspections, inspector
+from tests.inspecting import CAMERAS, LANE, START, also, faulty, incident, question, site
 
 pytestmark = pytest.mark.redis
 

@@ -14,8 +14,9 @@ from shared.clock import NS, to_ns
 from shared.messages import FrameRef, Incident
 from shared.site import Rule, Site, Window
 from tests import inspecting
+from tests.inspecting import inspect
 from tests.unit.analyzer_helpers import make_site, summary
-from tests.unit.test_inspection_judge import empty, inspect
+from tests.unit.test_inspection_judge import empty
 
 NOW = 1_700_000_000.0
 

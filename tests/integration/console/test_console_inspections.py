@@ -20,7 +20,8 @@ from shared.clock import NS, from_rfc3339, to_rfc3339
 from shared.inspection import Confirmation
 from shared.store import Store
 from tests.alerting import read_all
-from tests.inspecting import CAMERAS, LANE, START, Change, Road, also, faulty, inspector, site, surface, unfamiliar
+from tests.inspected_road import Road, inspector
+from tests.inspecting import CAMERAS, LANE, START, Change, also, faulty, site, surface, unfamiliar
 from tests.integration.console.helpers import served, until
 
 pytestmark = pytest.mark.redis
