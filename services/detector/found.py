@@ -42,7 +42,7 @@ class Found:
 
 
 def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, height: int) -> Found:
-    """A close-up's boxes in the picture's coordinates, without those that its edges may have cut.
+    """A close-up's boxes in the picture's coordinates, clipped to it, without those that its edges may have cut.
 
     Args:
         shape: (height, width) of the input.
@@ -53,7 +53,8 @@ def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, 
     inner = ends != (0, 0, width, height)
     cut = np.concatenate([part[:, :2] < _CUT, part[:, 2:] > 1 - _CUT], axis=1) & inner
     start, size = np.tile(ends[:2], 2), np.tile((region.width, region.height), 2)
-    placed = Found((part * size + start) / (width, height, width, height), boxes.scores, boxes.classes)
+    xyxy = ((part * size + start) / (width, height, width, height)).clip(0.0, 1.0)
+    placed = Found(xyxy, boxes.scores, boxes.classes)
     return placed.only(np.flatnonzero(~cut.any(axis=1)))
 
 

@@ -104,6 +104,13 @@ def test_boxes_of_a_close_up_come_back_to_the_picture_without_those_that_its_edg
     assert at_border.scores.tolist() == pytest.approx([0.9, 0.7])
 
 
+def test_a_box_that_reaches_over_the_pictures_edge_ends_there() -> None:
+    """The network places edges freely, so up to some pixels outside; a message with such a box would be refused."""
+    boxes = Boxes(np.array([[600, -3, 641.5, 386]], np.float32), np.array([0.9], np.float32), np.array([2]))
+    placed = in_region(boxes, Region(960, 0, 320, 720), SHAPE, 1280, 720)
+    assert placed.xyxy.tolist() == [[pytest.approx(1260 / 1280), 0.0, 1.0, 1.0]]
+
+
 def test_the_closer_box_of_the_same_thing_wins_unless_the_other_is_much_surer() -> None:
     whole = found([(0.5, 0.5, 0.6, 0.6), (0.1, 0.1, 0.2, 0.2)], [0.5, 0.4], [7, 2])
     closer = found([(0.505, 0.5, 0.605, 0.6)], [0.45], [2])
