@@ -33,6 +33,7 @@ class Claim:
         members: track ids of a claim that is about a whole zone, none for what is no object (smoke); `track` is then
             its summary, and an open incident is found by `same_place` alone. None: the claim is about `track` itself.
         detail: for a person, what the label does not say.
+        after: the lost track that this one goes on with, as the rule sees it.
     """
 
     track: TrackView
@@ -42,6 +43,7 @@ class Claim:
     opens: bool
     members: tuple[int, ...] | None = None
     detail: str | None = None
+    after: int | None = None
 
 
 @dataclass(slots=True)
@@ -172,7 +174,8 @@ class IncidentBook:
     def _by_track(self, claim: Claim) -> OpenIncident | None:
         if claim.members is not None:
             return None
-        return next((item for item in self._open if claim.track.track_id in item.track_ids), None)
+        known = (claim.track.track_id, claim.after)
+        return next((item for track_id in known for item in self._open if track_id in item.track_ids), None)
 
     def _by_place(self, claim: Claim, now: int) -> OpenIncident | None:
         return next((item for item in self._open if self._same_place(item, claim, now)), None)

@@ -23,6 +23,8 @@ _HYSTERESIS = Hysteresis(elsewhere_ns=2 * NS, lost_ns=12 * NS)
 _GAP_NS = NS
 # Missed for longer, a new track nearby is somebody else.
 _FORGET_NS = 4 * NS
+# ... and than this, when an incident has told of the lost one: who comes is told, and began when he came.
+_TOLD_NS = NS
 # What was seen and missed longer ago than so many frames counts half, and so on.
 _MEMORY = 64
 # Share of the frames on which it was detected: a detector that misses every second one at random stays above.
@@ -62,6 +64,8 @@ class Sighting:
         inside_since, inside_last: when it came into watched zones, and was last seen there.
         wheels: whether it began as a motorcycle or bicycle.
         rode: when it was last seen on one, or called one.
+        after: the last track that it went on with and that an incident has: it is one of that incident, however far the
+            others have gone.
         ground, size: where it was last seen, picture heights.
     """
 
@@ -78,6 +82,7 @@ class Sighting:
     inside_last: int = 0
     wheels: bool = False
     rode: int | None = None
+    after: int | None = None
 
 
 _STATE: TypeAdapter[tuple[list[tuple[int, Sighting]], JsonValue]] = TypeAdapter(
@@ -163,6 +168,10 @@ class PresenceRule:
             reach = _REACH * (1 + (now - sighting.last) / NS) * max(sighting.size, track.size)
             near = math.dist(sighting.ground, track.ground) <= reach
             if key not in present and near and _alike(sighting.size, track.size):
+                if self._book.follows(key):
+                    if now - sighting.last > _TOLD_NS:
+                        continue
+                    sighting.after = key
                 return self._sightings.pop(key)
         return None
 
@@ -178,7 +187,7 @@ class PresenceRule:
             and self._on_foot(sighting, track, watch, scene)
             and watch.may_open(now)
         )
-        return Claim(track, watch.zone.id, watch.severity, sighting.inside_since, opens)
+        return Claim(track, watch.zone.id, watch.severity, sighting.inside_since, opens, after=sighting.after)
 
     def _is_sure(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether the scores so far, over the time so far, are enough."""
