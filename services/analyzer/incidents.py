@@ -10,10 +10,11 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.incident_ids import IncidentIds, Starts
 from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
 from services.analyzer.state import plain
 from shared.catalogue import Severity
-from shared.clock import NS, incident_id
+from shared.clock import NS
 from shared.messages import Incident
 
 # Seen elsewhere for this long, a track has really gone; for less, its box only merged with passing traffic.
@@ -84,8 +85,9 @@ class Hysteresis:
     lost_ns: int
 
 
-_STATE: TypeAdapter[tuple[list[OpenIncident], tuple[str, int, int]]] = TypeAdapter(
-    tuple[list[OpenIncident], tuple[str, int, int]]
+# Versions that knew the last start only saved it without a list around it.
+_STATE: TypeAdapter[tuple[list[OpenIncident], Starts | tuple[str, int, int]]] = TypeAdapter(
+    tuple[list[OpenIncident], Starts | tuple[str, int, int]]
 )
 
 
@@ -104,18 +106,18 @@ class IncidentBook:
         """`same_place(open, claim, now)` says whether an unknown track continues an open incident; `kind` keeps the
         ids of several books of one type apart."""
         self._incident, self._site = incident, site
-        self._name = incident if kind is None else f"{incident}/{kind}"
+        self._ids = IncidentIds(site, incident if kind is None else f"{incident}/{kind}")
         self._hysteresis, self._same_place = hysteresis, same_place
         self._open: list[OpenIncident] = []
-        self._last_start: tuple[str, int, int] = ("", -1, 0)
 
     def state(self) -> JsonValue:
         """The open incidents, and what the next id depends on, as plain JSON data; see `Rule.state`."""
-        return plain(_STATE, (self._open, self._last_start))
+        return plain(_STATE, (self._open, self._ids.state()))
 
     def restore(self, value: JsonValue) -> None:
         """Go on from a `state()`; see `Rule.restore`."""
-        self._open, self._last_start = _STATE.validate_python(value)
+        self._open, starts = _STATE.validate_python(value)
+        self._ids.restore([starts] if isinstance(starts, tuple) else starts)
 
     def open_in(self, zone: str) -> OpenIncident | None:
         """The first open incident of a zone."""
@@ -183,7 +185,7 @@ class IncidentBook:
     def _start(self, claim: Claim, scene: Scene) -> Incident:
         track = claim.track
         item = OpenIncident(
-            incident_id=self._new_id(claim, scene),
+            incident_id=self._ids.new(scene.run, scene.camera, claim.zone, claim.since),
             zone=claim.zone,
             severity=claim.severity,
             started_at=claim.since,
@@ -200,12 +202,6 @@ class IncidentBook:
         )
         self._open.append(item)
         return self._message(item, "opened", scene)
-
-    def _new_id(self, claim: Claim, scene: Scene) -> str:
-        zone, since, ordinal = self._last_start
-        ordinal = ordinal + 1 if (zone, since) == (claim.zone, claim.since) else 0
-        self._last_start = (claim.zone, claim.since, ordinal)
-        return incident_id(scene.run, self._site, scene.camera, claim.zone, self._name, claim.since, ordinal)
 
     def _refresh(self, item: OpenIncident, claim: Claim, scene: Scene) -> list[Incident]:
         track = claim.track
