@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.boxes import box_iou
 from services.analyzer.centreline import Runs
-from services.analyzer.motion import box_iou
 from services.analyzer.scene import BoxTuple, Point
 from services.analyzer.state import plain
 from shared.catalogue import AIRCRAFT, ANIMALS, PERSONS, ROAD_VEHICLES, UNKNOWN_VEHICLE

@@ -3,13 +3,14 @@
 import numpy as np
 from pydantic import JsonValue
 
+from services.analyzer.boxes import box_area
 from services.analyzer.driven import DrivenThings
-from services.analyzer.motion import MotionMemory, Observation, box_area
+from services.analyzer.motion import MotionMemory, Observation
 from services.analyzer.scene import TrackView
 from services.analyzer.speed import SpeedMeter, ground_state, restore_on_ground
 from services.analyzer.tracking import CameraTracker
 from services.analyzer.zones import ZoneMap
-from shared.catalogue import AIRCRAFT, UNKNOWN_VEHICLE
+from shared.catalogue import AIRCRAFT, PERSONS, UNKNOWN_VEHICLE
 from shared.clock import NS
 from shared.messages import DetectedObject, Detections
 from shared.site import Camera
@@ -116,4 +117,4 @@ class Following:
 def _observation(item: DetectedObject, track_id: int, aspect: float) -> Observation:
     x1, y1, x2, y2 = item.box
     size = ((x2 - x1) * aspect * (y2 - y1)) ** 0.5
-    return Observation(track_id, item.score, item.box, ((x1 + x2) / 2 * aspect, y2), size)
+    return Observation(track_id, item.score, item.box, ((x1 + x2) / 2 * aspect, y2), size, item.label in PERSONS)

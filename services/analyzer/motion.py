@@ -36,13 +36,17 @@ VELOCITY_NS = NS
 # in a second began later; that is looked at for this time only, for jitter must not put it off.
 SETTLING = 0.1
 SETTLING_NS = 2 * NS
+# What is surely a person, by this mean score, does not go on with the rest of what is surely none, nor the other way
+# round: who walks before a stopped car must not take its rest along.
+SURE = 0.5
 # A step longer than this many sizes between two frames is a jump of the track to another object.
 JUMP = 1.5
 
 
 @dataclass(slots=True, eq=False)
 class _Rest:
-    """A place where something rests, and how well it was seen there; UTC ns. `found` is the first `since`."""
+    """A place where something rests, and how well it was seen there; UTC ns. `found` is the first `since`,
+    `person_sum` the part of `score_sum` for which it was called a person."""
 
     point: Point
     size: float
@@ -52,6 +56,7 @@ class _Rest:
     score_sum: float = 0.0
     seen: int = 0
     frames: int = 1
+    person_sum: float = 0.0
 
     def fits(self, item: "Observation") -> bool:
         return self.fits_at(item.ground, item.size)
@@ -60,10 +65,16 @@ class _Rest:
         growth = max(size, self.size) / max(min(size, self.size), 1e-9)
         return growth <= REST_GROWTH and math.dist(self.point, point) <= REST_RADIUS * self.size
 
-    def see(self, score: float, now: int) -> None:
-        self.score_sum += score
+    def see(self, item: "Observation", now: int) -> None:
+        self.score_sum += item.score
+        self.person_sum += item.score * item.person
         self.seen += 1
         self.last_seen = now
+
+    def suits(self, item: "Observation") -> bool:
+        """Whether what is seen may be what rests here, by its kind."""
+        person = self.person_sum > 0.5 * self.score_sum
+        return person == item.person or min(item.score, self.score_sum / max(self.seen, 1)) < SURE
 
 
 @dataclass(slots=True, eq=False)
@@ -87,13 +98,14 @@ class _Motion:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One tracked box of one frame; lengths in picture heights."""
+    """One tracked box of one frame; lengths in picture heights; `person`: whether the detector calls it one."""
 
     track_id: int
     score: float
     box: BoxTuple
     ground: Point
     size: float
+    person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,7 @@ class MotionMemory:
         rest = motion.rest
         velocity = _velocity(motion.path, item.ground, item.size, now)
         if motion.left_since is None:
-            rest.see(item.score, now)
+            rest.see(item, now)
             if velocity and now - rest.found <= SETTLING_NS and math.hypot(*velocity) > SETTLING:
                 rest.since = max(rest.since, motion.path[0][0])
         return MotionView(
@@ -187,7 +199,7 @@ class MotionMemory:
         with their owners."""
         before = asking.rest.since
         found: list[tuple[_Rest, _Motion | None]] = [
-            (rest, None) for rest in self._vacant if rest.since < before and rest.fits(item)
+            (rest, None) for rest in self._vacant if rest.since < before and rest.fits(item) and rest.suits(item)
         ]
         x = item.ground[0]
         for track_id, motion in self._motions.items():
@@ -195,8 +207,10 @@ class MotionMemory:
             # The column alone settles nearly every case; this runs for each pair of a new track and a known one.
             if rest.since >= before or abs(rest.point[0] - x) > REST_RADIUS * rest.size or motion is asking:
                 continue
+            if not rest.seen:  # it stands in for one that was taken over
+                continue
             elsewhere = motion.left_since is not None or track_id not in present
-            if elsewhere and now - rest.last_seen <= LOST_NS and rest.fits(item):
+            if elsewhere and now - rest.last_seen <= LOST_NS and rest.fits(item) and rest.suits(item):
                 found.append((rest, motion))
         return found
 
@@ -224,28 +238,3 @@ def _velocity(path: deque[tuple[int, Point, float]], ground: Point, size: float,
         return None
     scale = seconds * (size + first_size) / 2
     return (ground[0] - origin[0]) / scale, (ground[1] - origin[1]) / scale
-
-
-def box_iou(a: BoxTuple, b: BoxTuple) -> float:
-    """Intersection over union of two boxes."""
-    inter = overlap_area(a, b)
-    total = box_area(a) + box_area(b) - inter
-    return inter / total if total > 0 else 0.0
-
-
-def overlap_area(a: BoxTuple, b: BoxTuple) -> float:
-    """Common area of two boxes."""
-    if a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]:  # nearly all pairs, for a third of the time
-        return 0.0
-    return (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
-
-
-def coverage(part: BoxTuple, whole: BoxTuple) -> float:
-    """Share of `part` that lies in `whole`, 0..1."""
-    common = overlap_area(part, whole)
-    return common / box_area(part) if common > 0 else 0.0
-
-
-def box_area(box: BoxTuple) -> float:
-    """Area of a box; of a normalised one, its share of the picture."""
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.analyzer.motion import box_iou
+from services.analyzer.boxes import box_iou
 from shared.clock import NS
 from shared.messages import DetectedObject
 from shared.site import Rule

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from services.analyzer.boxes import box_area, box_iou, coverage
 from services.analyzer.incidents import Claim, OpenIncident
-from services.analyzer.motion import box_area, box_iou, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import LABEL, UnfamiliarThings, is_beside

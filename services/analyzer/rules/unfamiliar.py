@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.boxes import box_area, coverage
 from services.analyzer.incidents import Claim
-from services.analyzer.motion import box_area, coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.scores import is_far_from_its_name, least_for_its_name
 from services.analyzer.rules.waiting import WaitingLanes

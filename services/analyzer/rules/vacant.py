@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.motion import coverage
+from services.analyzer.boxes import coverage
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.scene import BoxTuple, Scene
 from services.analyzer.state import plain

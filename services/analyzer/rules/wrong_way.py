@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.boxes import box_iou
 from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
-from services.analyzer.motion import box_iou
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.retreat import Course
 from services.analyzer.rules.standing import Stands
