@@ -1,4 +1,4 @@
-"""`python -m training.scenes road|freeze`: build a staged clip with its truth."""
+"""`python -m training.scenes road|freeze|drop`: build a staged clip with its truth."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from shared.exceptions import ConfigError, WaysideError
+from shared.sitefile import load_site
+from training.scenes.drop import Drop
+from training.scenes.drop import drop as drop_things
 from training.scenes.freeze import Stop, write_truth
 from training.scenes.freeze import freeze as freeze_clip
 from training.scenes.road import SECONDS, build_road_scene
@@ -45,6 +48,38 @@ def freeze(
     typer.echo(f"{out}: {duration:.1f} s, the vehicle stops at {at:.1f} s")
 
 
+@app.command()
+def drop(
+    clip: Annotated[Path, typer.Argument(help="A clip of a fixed camera.")],
+    site: Annotated[Path, typer.Option("--site", help="Site file with the camera's lanes.")],
+    out: Annotated[Path, typer.Option("--out", help="The staged clip.")],
+    truth: Annotated[Path, typer.Option("--truth", help="Write the truth file here.")],
+    at: Annotated[float, typer.Option("--at", help="From when on they lie there, seconds.")] = 60.0,
+    things: Annotated[int, typer.Option("--things", min=1)] = 6,
+    heights: Annotated[str, typer.Option("--heights", help="LOW,HIGH in pixels of the clip.")] = "16,40",
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    camera: Annotated[str | None, typer.Option("--camera", help="Camera of the site; without it the first.")] = None,
+) -> None:
+    """A real clip with things on its lanes that the detector has no name for."""
+    cameras = load_site(site).cameras
+    chosen = next((item for item in cameras if camera in (None, item.id)), None)
+    if chosen is None:
+        raise ConfigError(f"--camera {camera}: {site} has {', '.join(item.id for item in cameras)}")
+    told = drop_things(clip, out, chosen, Drop(at, things, _heights(heights), seed))
+    truth.write_text(told.model_dump_json(indent=2, exclude_none=True) + "\n")
+    typer.echo(f"{out}: {told.duration_s[chosen.id]:.1f} s, {things} things lie there from {at:.1f} s on")
+
+
+def _heights(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--heights {text!r}: give two numbers LOW,HIGH") from None
+    if not 4 <= low <= high:
+        raise ConfigError(f"--heights {text!r}: needs 4 <= LOW <= HIGH")
+    return low, high
+
+
 def _box(text: str) -> tuple[float, float, float, float]:
     try:
         x1, y1, x2, y2 = (float(part) for part in text.split(","))
@@ -59,4 +94,5 @@ if __name__ == "__main__":
     try:
         app()
     except WaysideError as error:
-        sys.exit(f"scenes: {error}")
+        print(f"scenes: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.scenes.canvas import Picture
 from training.scenes.cutouts import Cutout
-from training.scenes.freeze import empty_road, foreground, pictures_of
+from training.scenes.footage import empty_road, foreground, pictures_of
 from training.scenes.places import HIGHWAY, highway
 
 # Split → (frame, column and row of a point on the vehicle): of the clip's first half for dev, of its second for test.

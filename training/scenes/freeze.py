@@ -8,28 +8,19 @@ behind. The real vehicle, which would drive on out of its own frozen picture, is
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.container import InputContainer
-from numpy.typing import NDArray
 
-from shared.exceptions import ConfigError, InputError
+from shared.exceptions import ConfigError
 from training.scenes.canvas import Picture, blend
 from training.scenes.clip import ClipWriter
+from training.scenes.footage import Mask, empty_road, foreground, nearer, pictures_of, rate_of
 
 Box = tuple[int, int, int, int]
-Mask = NDArray[np.bool_]
 
-# A pixel belongs to something that is not the empty road when it differs by this much (0..255, any channel).
-_DIFFERENCE = 28
-# The median of this many frames, spread over the clip, is the empty road.
-_SAMPLES = 75
 # The followed vehicle may move this far between two frames, in its own sizes.
 _REACH = 0.35
 
@@ -57,7 +48,7 @@ def freeze(clip: Path, out: Path, stop: Stop) -> float:
         ConfigError: nothing stands out from the empty road in the box.
     """
     background = empty_road(clip)
-    rate, count = _rate(clip)
+    rate, count = rate_of(clip)
     frozen: _Frozen | None = None
     with ClipWriter(out, background.shape[1] // 2 * 2, background.shape[0] // 2 * 2, rate) as writer:
         for index, picture in enumerate(pictures_of(clip)):
@@ -82,23 +73,6 @@ def write_truth(path: Path, camera: str, zone: str | None, stop: Stop, duration_
     if zone is not None:
         incident["zone"] = zone
     path.write_text(json.dumps({"incidents": [incident], "duration_s": {camera: duration_s}}, indent=2) + "\n")
-
-
-def empty_road(clip: Path) -> Picture:
-    """The median of frames spread over the clip: what stays when the traffic is gone."""
-    _, count = _rate(clip)
-    step = max(1, count // _SAMPLES)
-    samples = [picture for index, picture in enumerate(pictures_of(clip)) if index % step == 0]
-    return np.asarray(np.median(np.stack(samples), axis=0), np.uint8)
-
-
-def foreground(picture: Picture, background: Picture) -> Mask:
-    """What differs from the empty road, with small holes closed and specks removed: (H, W) booleans."""
-    difference = cv2.absdiff(picture, background).max(axis=2)
-    mask = (difference > _DIFFERENCE).astype(np.uint8)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)), np.uint8)
-    return mask > 0
 
 
 class _Frozen:
@@ -140,7 +114,11 @@ class _Frozen:
             blend(result, self._background, np.asarray(weight, np.float32))
             moving &= ~(cv2.dilate(real.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
         if visible:
-            blend(result[_part(self._region)], self._colour, self._alpha * ~self._nearer(moving)[_part(self._region)])
+            blend(
+                result[_part(self._region)],
+                self._colour,
+                self._alpha * ~nearer(moving, self._foot)[_part(self._region)],
+            )
         return result
 
     def _follow(self, moving: Mask) -> Mask | None:
@@ -163,15 +141,6 @@ class _Frozen:
         self._followed = found if found.sum() > 20 else None
         return self._followed
 
-    def _nearer(self, moving: Mask) -> Mask:
-        """Moving blobs whose lower edge is below the standing vehicle's: they pass in front of it."""
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(moving.astype(np.uint8))
-        bottoms = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
-        nearer = bottoms > self._foot + 3
-        nearer[0] = False
-        result: Mask = nearer[labels] if count > 1 else np.zeros_like(moving)
-        return result
-
 
 def _part(box: Box) -> tuple[slice, slice]:
     return slice(box[1], box[3]), slice(box[0], box[2])
@@ -188,27 +157,3 @@ def _filled(mask: Mask) -> Mask:
     if outlines:
         cv2.drawContours(filled, [cv2.convexHull(max(outlines, key=cv2.contourArea))], -1, 1, cv2.FILLED)
     return filled > 0
-
-
-def _rate(clip: Path) -> tuple[Fraction, int]:
-    with _open(clip) as container:
-        stream = container.streams.video[0]
-        rate = stream.average_rate or Fraction(25)
-        return rate, stream.frames or round(float((stream.duration or 0) * (stream.time_base or 0)) * float(rate))
-
-
-def pictures_of(clip: Path) -> Iterator[Picture]:
-    """A clip's frames, RGB, as they are decoded."""
-    with _open(clip) as container:
-        for frame in container.decode(video=0):
-            yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-
-
-def _open(clip: Path) -> InputContainer:
-    try:
-        container = av.open(str(clip))
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{clip}: cannot be read as video: {error.strerror}") from None
-    if not container.streams.video:
-        raise InputError(f"{clip}: has no video stream")
-    return container

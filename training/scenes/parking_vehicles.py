@@ -10,7 +10,7 @@ import numpy as np
 
 from training.scenes.canvas import Picture
 from training.scenes.cutouts import Cutout
-from training.scenes.freeze import empty_road, pictures_of
+from training.scenes.footage import empty_road, pictures_of
 from training.scenes.places import PARKING
 
 # Split → (frame, column and row of a point on the vehicle) in which it is in the picture as a whole.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.site import Camera, Site, Zone
 from training.scenes.canvas import Picture
-from training.scenes.freeze import empty_road
+from training.scenes.footage import empty_road
 from training.scenes.roads import FOCAL, road
 
 _CLIPS = Path(__file__).resolve().parents[3] / "shared" / "clips"

@@ -5,7 +5,7 @@ from functools import cache
 
 from training.scenes.canvas import Picture
 from training.scenes.conditions import Weather
-from training.scenes.freeze import pictures_of
+from training.scenes.footage import pictures_of
 from training.scenes.places import HIGHWAY, PARKING
 from training.scenes.scene import FPS, Actor, Scene
 from training.scenes.sprites import draw, sprite_of
