@@ -94,5 +94,5 @@ if __name__ == "__main__":
     try:
         app()
     except WaysideError as error:
-        print(f"scenes: {error}", file=sys.stderr)
+        typer.echo(f"scenes: {error}", err=True)
         sys.exit(2)
