@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.staging import quick
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
 
 
@@ -18,7 +20,7 @@ def test_every_block_of_the_tutorial_runs_and_the_head_says_that_it_rains(tmp_pa
     (tmp_path / "tutorial.sh").write_text("\n".join(["set -eu", *blocks]))
     bin_folder = str(Path(sys.executable).parent)
     environment = {
-        **os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        **quick(), "PATH": f"{bin_folder}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }  # fmt: skip
     environment.pop("WAYSIDE_REGISTRY", None)
     done = subprocess.run(

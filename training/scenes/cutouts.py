@@ -6,6 +6,8 @@ The outlines were drawn once by hand on that picture; what hides the bus (people
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -108,11 +110,13 @@ def man_in_black() -> Cutout:
 
 @cache
 def _picture() -> NDArray[np.uint8]:
-    from ultralytics.utils import ASSETS  # here, because it brings PyTorch along, which no cut-out needs
-
-    found = cv2.imread(str(ASSETS / "bus.jpg"))
+    # Found without importing the package, which brings PyTorch along.
+    package = find_spec("ultralytics")
+    places = (package.submodule_search_locations or []) if package else []
+    file = next((Path(place) / "assets" / "bus.jpg" for place in places), Path("bus.jpg"))
+    found = cv2.imread(str(file))
     if found is None:
-        raise InputError(f"{ASSETS / 'bus.jpg'}: cannot be read; it comes with the ultralytics package")
+        raise InputError(f"{file}: cannot be read; it comes with the ultralytics package")
     return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
 
 
