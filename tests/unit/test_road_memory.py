@@ -114,6 +114,17 @@ def test_what_has_a_name_is_not_told_and_not_learned() -> None:
     assert not any(surface.regions for surface in told)
 
 
+def test_what_dense_traffic_does_to_the_patches_beside_it_is_not_learned_as_road() -> None:
+    """Of a far, small car its neighbours show as much as it does: the empty road was told when the traffic was over."""
+    road = Road()
+    wide, high = road.watch.cells.size
+    x1, y1, x2, y2 = THING
+    car = box(x1 + 0.9 * wide, y1 + 0.9 * high, x2 - 0.9 * wide, y2 - 0.9 * high)
+    for _ in range(30):
+        road.show(2.0, THING, car)
+    assert not any(surface.regions for surface in road.show(30))
+
+
 def test_a_thing_is_told_though_it_has_a_name_that_comes_and_goes() -> None:
     for moves in (False, True):
         road = learned()

@@ -30,6 +30,9 @@ _FAMILIAR = 0.6
 # it is sure of its object: then that has a name, and the rules for it. A thing hides nothing from judging, for its name
 # comes and goes: seen too seldom for its rule, it would be hidden too often for the memory.
 _GROW, _SURE = 0.25, 0.3
+# Patches are described with those around them: this many patches beside a box show it too, however small it is. What
+# was learned there in dense traffic would make the empty road unfamiliar.
+_BESIDE = 1.0
 # What proves the road that it has driven over.
 _DRIVES = ROAD_VEHICLES | AIRCRAFT
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
@@ -215,7 +218,9 @@ class RoadWatch:
         near = ndimage.binary_dilation(self.cells.grid(odd), structure=EIGHT).ravel()[self.cells.index]
         limit = _FAMILIAR * road.threshold
         familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
-        road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW), at)
+        wide, high = self.cells.size
+        around = boxes.xyxy + _BESIDE * np.array([-wide, -high, wide, high])
+        road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW) & ~self.cells.under(around), at)
         self._compare()
 
 
