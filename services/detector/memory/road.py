@@ -17,7 +17,7 @@ _OLD_EVERY = 5
 _ENOUGH, _LEAST_NS = 8, 45 * NS
 # Where vehicles hide it more often than so, as in a queue, what is seen between them is half their shadows: it takes
 # all looks to know the patch.
-_OPEN = 0.4
+_OPEN = 0.25
 # A look that so few of the others resemble is something that passed unseen, not the road.
 _RARE, _ALIKE = 0.2, 0.15
 # What is farther than this from every look is unfamiliar. Staged things of 17 to 42 px were at 0.26 to 0.6, the empty
