@@ -63,11 +63,15 @@ def test_a_lorry_that_hides_a_car_before_it_is_told_does_not_restart_the_clock(s
     assert opened.detected_at / NS < max(15.0, 6.0 + seconds + 4.5)
 
 
-def leaving(start: float, gap: float) -> Mover:
-    """Walks away from who stays behind, and is out of sight for `gap` from 8 s on: his track is another then."""
+def stays(t: float) -> DetectedObject:
+    return thing("person", 0.32, 0.25, width=0.02, height=0.08)
+
+
+def leaving(gap: float) -> Mover:
+    """Walks off from who stays behind; hidden for `gap` from 8 s on, so that his track is another then."""
 
     def mover(t: float) -> DetectedObject | None:
-        x, y = 0.3 if t < 8.0 else 0.35, min(0.25 + 0.08 * max(0.0, t - start), 0.85)
+        x, y = 0.3 if t < 8.0 else 0.35, min(0.25 + 0.08 * max(0.0, t - 1.0), 0.85)
         return None if 8.0 <= t < 8.0 + gap else thing("person", x, y, width=0.02, height=0.08)
 
     return mover
@@ -75,16 +79,14 @@ def leaving(start: float, gap: float) -> Mover:
 
 def test_who_walks_off_from_others_belongs_to_their_incident_under_another_track_too() -> None:
     """Seen on real footage: each change of a track was told as a further person, who had been there for long."""
-    stays = lambda t: thing("person", 0.32, 0.25, width=0.02, height=0.08)  # noqa: E731
-    changes = play(14, stays, leaving(1.0, 0.5))
+    changes = play(14, stays, leaving(0.5))
     assert lives(changes, "person-on-lane") == ["opened"]
     assert len(changes[-1].track_ids) > 2, "the test is about a walker who changed his track"
 
 
 def test_who_comes_later_to_where_a_told_one_was_lost_is_told_and_began_when_he_came() -> None:
     """The incident of the lost one goes on elsewhere; two seconds are enough for somebody else to come."""
-    stays = lambda t: thing("person", 0.32, 0.25, width=0.02, height=0.08)  # noqa: E731
-    changes = play(14, stays, leaving(1.0, 2.0))
+    changes = play(14, stays, leaving(2.0))
     opened = [change for change in changes if change.change == "opened"]
     assert len(opened) == 2
     assert opened[1].started_at / NS == pytest.approx(10.0, abs=0.3)

@@ -14,6 +14,9 @@ from training.scenes.freeze import Stop, write_truth
 from training.scenes.freeze import freeze as freeze_clip
 from training.scenes.road import SECONDS, build_road_scene
 
+_Clip = Annotated[Path, typer.Argument(help="A clip of a fixed camera.")]
+_Out = Annotated[Path, typer.Option("--out", help="The staged clip.")]
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
 
@@ -31,8 +34,8 @@ def road(
 
 @app.command()
 def freeze(
-    clip: Annotated[Path, typer.Argument(help="A clip of a fixed camera.")],
-    out: Annotated[Path, typer.Option("--out", help="The staged clip.")],
+    clip: _Clip,
+    out: _Out,
     at: Annotated[float, typer.Option("--at", help="When the vehicle stops, seconds.")],
     box: Annotated[str, typer.Option("--box", help="Where it is then: x1,y1,x2,y2 in 0..1.")],
     until: Annotated[float | None, typer.Option("--until", help="When it is taken away, seconds.")] = None,
@@ -50,9 +53,9 @@ def freeze(
 
 @app.command()
 def drop(
-    clip: Annotated[Path, typer.Argument(help="A clip of a fixed camera.")],
+    clip: _Clip,
     site: Annotated[Path, typer.Option("--site", help="Site file with the camera's lanes.")],
-    out: Annotated[Path, typer.Option("--out", help="The staged clip.")],
+    out: _Out,
     truth: Annotated[Path, typer.Option("--truth", help="Write the truth file here.")],
     at: Annotated[float, typer.Option("--at", help="From when on they lie there, seconds.")] = 60.0,
     things: Annotated[int, typer.Option("--things", min=1)] = 6,
@@ -71,23 +74,28 @@ def drop(
 
 
 def _heights(text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--heights {text!r}: give two numbers LOW,HIGH") from None
+    low, high = _numbers("--heights", text, "LOW,HIGH")
     if not 4 <= low <= high:
         raise ConfigError(f"--heights {text!r}: needs 4 <= LOW <= HIGH")
     return low, high
 
 
 def _box(text: str) -> tuple[float, float, float, float]:
-    try:
-        x1, y1, x2, y2 = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--box {text!r}: give four numbers x1,y1,x2,y2") from None
+    x1, y1, x2, y2 = _numbers("--box", text, "x1,y1,x2,y2")
     if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
         raise ConfigError(f"--box {text!r}: needs 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
     return x1, y1, x2, y2
+
+
+def _numbers(option: str, text: str, form: str) -> list[float]:
+    """As many numbers as `form` has, apart by commas."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != form.count(",") + 1:
+        raise ConfigError(f"{option} {text!r}: give numbers {form}")
+    return numbers
 
 
 if __name__ == "__main__":

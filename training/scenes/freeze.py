@@ -114,11 +114,8 @@ class _Frozen:
             blend(result, self._background, np.asarray(weight, np.float32))
             moving &= ~(cv2.dilate(real.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
         if visible:
-            blend(
-                result[_part(self._region)],
-                self._colour,
-                self._alpha * ~nearer(moving, self._foot)[_part(self._region)],
-            )
+            part = _part(self._region)
+            blend(result[part], self._colour, self._alpha * ~nearer(moving, self._foot)[part])
         return result
 
     def _follow(self, moving: Mask) -> Mask | None:

@@ -15,8 +15,8 @@ LOOKS = 24
 _OLD_EVERY = 5
 # A patch is known after so many looks over so long: a minute of ordinary traffic leaves every lane open that often.
 _ENOUGH, _LEAST_NS = 8, 45 * NS
-# Where vehicles hide it more often than so, as in a queue, what is seen between them is half their shadows: it takes
-# all looks to know the patch.
+# Where vehicles leave it open more seldom than so, as in a queue, what is seen between them is half their shadows: it
+# takes all looks to know the patch.
 _OPEN = 0.25
 # A look that so few of the others resemble is something that passed unseen, not the road.
 _RARE, _ALIKE = 0.2, 0.15
