@@ -123,6 +123,14 @@ class IncidentBook:
         """The first open incident of a zone."""
         return next((item for item in self._open if item.zone == zone), None)
 
+    def boxes(self) -> list[BoxTuple]:
+        """Where the objects of the open incidents were seen last, 0..1."""
+        return [item.box for item in self._open]
+
+    def anchors(self) -> list[BoxTuple]:
+        """Where they were at the opening, 0..1: what passes before one that rests may take its box along."""
+        return [item.anchor for item in self._open]
+
     def follows(self, track_id: int) -> bool:
         """Whether an open incident has this track."""
         return any(track_id in item.track_ids for item in self._open)

@@ -1,7 +1,8 @@
 """What the rules see of one frame: the tracked objects with their motion and zones."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from shared.condition import PictureHealth
 from shared.heads import HeadResult
@@ -83,6 +84,8 @@ class Scene:
         heads: what the detector's heads say of the picture.
         surface: what the memory of the empty road says; None where it was not asked, or while no zone can be trusted.
         health: the condition of the picture as it was measured last; None where the detector does not measure it.
+        told: by incident type, where the open incidents of one object each were before this frame, 0..1: two rules do
+            not tell of one thing.
     """
 
     camera: str
@@ -95,6 +98,7 @@ class Scene:
     heads: tuple[HeadResult, ...] = ()
     health: PictureHealth | None = None
     surface: Surface | None = None
+    told: Mapping[str, Sequence[BoxTuple]] = field(default_factory=dict)
 
     def head(self, name: str) -> HeadResult | None:
         """What the head of this name says; None where there is no such head."""

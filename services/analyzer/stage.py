@@ -10,6 +10,8 @@ from services.analyzer.lanes import LaneMeter
 from services.analyzer.rules import RULES, build_rules
 from services.analyzer.rules.base import Rule
 from services.analyzer.rules.camera_fault import CameraFault
+from services.analyzer.rules.presence import PresenceRule
+from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene
 from services.analyzer.suspension import Suspension
 from services.analyzer.tracks_message import tracks_of
@@ -182,6 +184,7 @@ class CameraAnalyzer:
             self._camera.id, detections.run, detections.frame.captured_at, detections.width / detections.height,
             detections.model, detections.frame, views, tuple(detections.heads), self._suspension.health,
             detections.surface if trusted else None,
+            {rule.incident: rule.places() for rule in self._rules if isinstance(rule, RestingRule | PresenceRule)},
         )  # fmt: skip
         return scene, tracks_of(detections, views)
 

@@ -8,7 +8,7 @@ from shared.clock import NS, to_ns
 from shared.condition import PictureHealth
 from shared.messages import Box, DetectedObject, Incident
 from shared.surface import Surface, Unfamiliar
-from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, still, thing
+from tests.unit.analyzer_helpers import FPS, Mover, analyzer, frame, still, stopping, thing
 
 PLACE: Box = (0.30, 0.50, 0.34, 0.56)
 
@@ -181,3 +181,31 @@ def test_a_box_of_the_whole_scenery_is_no_name_for_what_lies_on_it() -> None:
         ("obstacle-on-lane", "unknown object")
     ]
     assert 11 * NS <= told[0].detected_at <= 12 * NS
+
+
+def fading(t: float) -> DetectedObject:
+    """A thing that is called a car, with less and less score."""
+    return thing("car", 0.32, 0.56, 0.04, 0.06, score=0.4 if t < 14 else 0.12)
+
+
+def test_what_was_told_as_a_vehicle_is_not_told_again_when_the_name_fades() -> None:
+    changes = play(0, 60, (2, 60), fading)
+    assert [(change.incident, change.change) for change in changes] == [("stopped-vehicle", "opened")]
+    assert changes[0].detected_at < 14 * NS
+
+
+def test_what_was_told_without_a_name_is_not_told_again_as_a_vehicle() -> None:
+    def named_late(t: float) -> DetectedObject | None:
+        return thing("car", 0.32, 0.56, 0.04, 0.06, score=0.5) if t >= 12 else None
+
+    changes = play(0, 40, (2, 40), named_late)
+    assert [(change.incident, change.label) for change in changes if change.change == "opened"] == [
+        ("obstacle-on-lane", "unknown object")
+    ]
+
+
+def test_a_vehicle_that_drives_up_to_a_thing_and_stops_is_told_beside_it() -> None:
+    changes = play(0, 40, (2, 40), stopping("car", 0.33, stop_y=0.57, stop_s=15.0))
+    assert {change.incident for change in changes if change.change == "opened"} == {
+        "obstacle-on-lane", "stopped-vehicle"
+    }  # fmt: skip

@@ -10,7 +10,7 @@ from services.analyzer.centreline import Runs
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches, watched_zone
-from services.analyzer.scene import Point, Scene, TrackView
+from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
 from services.analyzer.state import plain
 from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
@@ -151,6 +151,10 @@ class PresenceRule:
         """See `Rule.hold`."""
         self._book.hold(elapsed)
 
+    def places(self) -> list[BoxTuple]:
+        """Where those of the open incidents were seen last, 0..1."""
+        return self._book.boxes()
+
     def _see(self, track: TrackView, present: set[int], now: int) -> Sighting:
         sighting = self._sightings.get(track.track_id)
         if sighting is None:
@@ -158,9 +162,13 @@ class PresenceRule:
         sighting.ground, sighting.size, sighting.last = track.ground, track.size, now
         sighting.seen += 1
         sighting.score_sum += track.score
-        if track.called is None or any(watch.concerns(track.called) for watch in self._watches.values()):
+        if self._is_called_so(track):
             sighting.named_sum += track.score
         return sighting
+
+    def _is_called_so(self, track: TrackView) -> bool:
+        """Whether it has a name of the rule's on this very frame; a track may slip to a vehicle that passes."""
+        return track.called is None or any(watch.concerns(track.called) for watch in self._watches.values())
 
     def _lost_here(self, track: TrackView, present: set[int], now: int) -> Sighting | None:
         """The sighting that a new track goes on with: a far person is found on some frames and missed on others."""
@@ -191,7 +199,7 @@ class PresenceRule:
 
     def _is_sure(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether the scores so far, over the time so far, are enough."""
-        if sighting.named_sum < _BY_NAME * sighting.score_sum:
+        if sighting.named_sum < _BY_NAME * sighting.score_sum or not self._is_called_so(track):
             return False
         mean = sighting.score_sum / sighting.seen
         if mean >= _MIN_SCORE:

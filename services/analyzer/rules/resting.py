@@ -8,7 +8,7 @@ from services.analyzer.boxes import box_iou
 from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.scores import least_at_rest
-from services.analyzer.scene import Scene, TrackView
+from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -62,6 +62,10 @@ class RestingRule:
     def hold(self, elapsed: int) -> None:
         """See `Rule.hold`."""
         self._book.hold(elapsed)
+
+    def places(self) -> list[BoxTuple]:
+        """Where those of the open incidents lie, 0..1."""
+        return self._book.anchors()
 
     def _claims(self, scene: Scene) -> list[Claim]:
         resting = [track for track in scene.tracks if scene.captured_at - track.rest_since >= _HOLD_NS]

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.boxes import coverage
 from services.analyzer.incidents import Claim
 from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches
@@ -23,6 +24,9 @@ from shared.messages import Incident
 
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
+# What lies with this share of its box in that of a thing that was told, and did not come driving, is that thing under a
+# vehicle's name; who stops before it, or hides it, is larger.
+_THING, _INSIDE = "obstacle-on-lane", 0.5
 
 _STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue, JsonValue]] = TypeAdapter(
     tuple[JsonValue, JsonValue, JsonValue, JsonValue]
@@ -71,5 +75,7 @@ class StoppedVehicle(RestingRule):
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
+        if not track.driven and any(coverage(track.box, box) >= _INSIDE for box in scene.told.get(_THING, ())):
+            return False
         waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
         return not waited and not self._jam.explains(track, watch.zone.id, scene, self._queues.moved_up(track))

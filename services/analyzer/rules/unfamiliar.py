@@ -32,6 +32,7 @@ _BESIDE = 0.25
 _SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 15 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
+_NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
 # that the detector knows, at least so long.
 _LASTS_NS = 6 * NS
@@ -82,11 +83,11 @@ class UnfamiliarThings:
             watch = self._watch(region.box)
             if region.score < _MIN_SCORE or watch is None or box_area(region.box) > SCENERY_THING:
                 continue
-            if self._has_name(region.box):
-                continue
             now = scene.captured_at
             lasted = now - region.since >= max(watch.after_ns, _LASTS_NS, self._waiting.patience_ns(watch, now))
             opens = lasted and trusted and watch.may_open(now) and self._may_open(watch, now)
+            # What was told without a name goes on under its incident when it gets one.
+            opens = opens and not self._has_name(region.box) and not _is_told(region.box, scene)
             view = part_of_picture(LABEL, region.score, region.box, scene.aspect, scene.captured_at)
             found.append(Claim(view, watch.zone.id, watch.severity, region.since, opens, members=()))
         return found
@@ -139,6 +140,11 @@ class UnfamiliarThings:
             if watch.concerns(LABEL) and inside_polygon(middle, np.array(watch.zone.polygon))[0]:
                 return watch
         return None
+
+
+def _is_told(region: BoxTuple, scene: Scene) -> bool:
+    """Whether an open incident tells of it under the name of what moves: a name that fades is no second thing."""
+    return any(is_beside(region, box) for incident in _NAMED for box in scene.told.get(incident, ()))
 
 
 def _waits_ns(track: TrackView) -> int:

@@ -26,6 +26,9 @@ _FORGET_NS = 2 * NS
 # Far away the boxes of a queue overlap, and a track slips from a car to the one behind when they move up. Who has
 # another vehicle of the lane within this many sizes goes nowhere, and is not told.
 _ALONE = 2.0
+# A track also slips to who stands in the lane beside: who has not gone farther than that yet, and has one that stood
+# there so near, may have.
+_BESIDE = 1.0
 # Who goes back comes to where nobody stood. At a place that is this near to one where a vehicle stood before the way
 # back began, sizes, the track has slipped to that vehicle.
 _TAKEN = 0.4
@@ -120,14 +123,15 @@ class WrongWay:
         """Whether the track may have come back to, or from, a vehicle that stood there and is missed by turns."""
         turned_at = travel.since or now
         began = travel.course.began(turned_at)
+        nearby = math.dist(began, track.ground) <= _ALONE * track.size
         for stand in self._stands.seen(now):
             apart = math.dist(stand.ground, track.ground)
             if math.dist(stand.ground, began) <= _TAKEN * track.size or stand.track_ids == [track.track_id]:
                 continue  # where it stood itself
             if stand.since < turned_at and apart <= _TAKEN * track.size:
                 return True
-            near = apart <= _ALONE * max(stand.size, track.size) and watch.zone.id in stand.zones
-            if near and now - stand.last <= _NEIGHBOUR_NS:
+            reach = _ALONE if watch.zone.id in stand.zones else _BESIDE if nearby else 0.0
+            if apart <= reach * max(stand.size, track.size) and now - stand.last <= _NEIGHBOUR_NS:
                 return True
         return False
 
