@@ -21,7 +21,7 @@ from pathlib import Path
 from services.analyzer.stage import CameraAnalyzer
 from services.detector.health import HealthWatch
 from services.detector.memory.keeper import Memories
-from services.detector.stage import CPU_BATCH, Decoded, DetectorStage, Look, Outcome
+from services.detector.stage import Decoded, DetectorStage, Look, Outcome
 from services.inspecting import RunInspections
 from services.outputs import RunOutputs
 from services.producer import read_once
@@ -35,6 +35,9 @@ from shared.telemetry.logs import logger
 
 # Frames that wait per source: two batches, so that the model never waits for the reader.
 _READ_AHEAD = 16
+# Frames that are looked at together at least. Nobody waits for a single one, and the larger the batches, the less often
+# the cores wait for each other: OpenVINO does 1.16 times as many per second as by twos.
+RUN_BATCH = 8
 # Batches handed out per core: one in work, two that wait, so that no core waits for the oldest to be collected.
 _IN_FLIGHT = 3
 # Batches that the writer may be behind; more would only hide that it is the slowest.
@@ -66,7 +69,7 @@ def run_pipeline(
     *,
     run: str | None = None,
     start_ns: int = 0,
-    batch: int = CPU_BATCH,
+    batch: int = RUN_BATCH,
     inspect: Sequence[InspectionRequest] = (),
     on_frame: Callable[[str], None] = lambda camera: None,
 ) -> RunReport:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.inspecting import asked_in
-from services.local import RunReport, cameras_for, run_pipeline
+from services.local import RUN_BATCH, RunReport, cameras_for, run_pipeline
 from services.outputs import RunOutputs
 from services.producer import probe
 from shared.exceptions import InputError
@@ -55,7 +55,7 @@ def run_files(
                 run=settings.run,
                 start_ns=start_ns,
                 inspect=asked,
-                batch=stage.together(settings.batch),
+                batch=max(settings.batch, RUN_BATCH),
                 on_frame=on_frame,
             )
     finally:

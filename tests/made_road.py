@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 from services.detector.letterbox import Letterbox
+from services.detector.memory.boxes import Boxes
 from services.detector.memory.cells import Cells, cells_of
-from services.detector.memory.watch import Boxes, RoadWatch
+from services.detector.memory.watch import RoadWatch
 from shared.clock import NS
 from shared.site import Zone
 from shared.surface import Surface
@@ -51,13 +52,18 @@ class Road:
         boxes: Boxes = NO_BOXES,
         light: float = 0.0,
         faint: float = 1.0,
+        foot: tuple[float, ...] | None = None,
     ) -> list[Surface]:
+        """`foot`: patches that a thing hides a little of."""
         told = []
         for _ in range(round(seconds * NS / EVERY)):
             look = self._base + 0.03 * self._random.standard_normal(self._base.shape) + light * self._lit
             if thing is not None:
                 hit = self.cells.under(np.array([thing]))
                 look[hit] += faint * (self._thing[hit] - look[hit])
+            if foot is not None:
+                hit = self.cells.under(np.array([foot]))
+                look[hit] += 0.35 * (self._thing[hit] - look[hit])
             self.watch.follow(boxes, self.now)
             told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now))
             self.now += EVERY

@@ -44,6 +44,25 @@ def test_what_is_nearly_unfamiliar_is_told_below_the_threshold_of_the_method() -
     assert all(0.4 <= region.score < 0.5 for region in regions)
 
 
+def test_what_stands_at_the_far_edge_of_a_lane_is_seen_above_it_and_told_at_its_foot() -> None:
+    road = learned()
+    cells = road.cells
+    edge, half = float(cells.centres[~cells.inside, 1].mean()), cells.size[1] / 2
+    above, foot = (0.45, edge - 0.9 * half, 0.5, edge + 0.9 * half), (0.45, edge + half, 0.5, edge + 2.9 * half)
+    assert not any(surface.regions for surface in road.show(10, above)), "behind the lane"
+    road = learned()
+    alone = [region.score for surface in road.show(10, foot=foot) for region in surface.regions]
+    assert alone
+    assert max(alone) < 0.5, "a doubt"
+    told = road.show(10, above, foot=foot)
+    (region,) = told[-1].regions
+    assert region.score > 0.5
+    assert region.box[1] >= edge + 0.9 * half
+    assert region.box[3] <= edge + 4 * half
+    assert all(surface.regions for surface in road.show(60, above, foot=foot)), "not absorbed"
+    assert told[-1].zones[0].known == 1
+
+
 def test_a_thing_at_rest_is_never_absorbed() -> None:
     road = learned()
     assert all(surface.regions for surface in road.show(150, THING)[10:])

@@ -52,13 +52,16 @@ def test_descriptors_are_means_over_the_road_of_maps_at_the_patches_scale(
     rows, columns = cells.shape
     maps = {LAYERS[0]: torch.randn(2, 24, rows, columns), LAYERS[1]: torch.randn(2, 40, rows // 2, columns // 2)}
     maps = {layer: one.to(kind) for layer, one in maps.items()}
-    mask = torch.from_numpy(cells.grid(np.ones(len(cells), np.bool_)).astype(np.float32))[None, None]
-    weight = functional.avg_pool2d(mask, 3, 1, 1).flatten()[cells.index]
+    assert 0 < cells.inside.mean() < 1
     whole = []
     for one in maps.values():
         fine = functional.interpolate(one[1:].float(), size=cells.shape, mode="bilinear", align_corners=False)
-        pooled = functional.avg_pool2d(fine * mask, 3, 1, 1).flatten(2)[0][:, cells.index] / weight
-        whole.append(functional.normalize(pooled.T, dim=1))
+        pooled = torch.zeros(len(cells), one.shape[1])
+        for own in (cells.inside, ~cells.inside):  # what lies above the zones is no road
+            mask = torch.from_numpy(cells.grid(own).astype(np.float32))[None, None]
+            mean = functional.avg_pool2d(fine * mask, 3, 1, 1) / functional.avg_pool2d(mask, 3, 1, 1)
+            pooled[own] = mean.flatten(2)[0][:, cells.index].T[own]
+        whole.append(functional.normalize(pooled, dim=1))
     joined = torch.cat(whole, dim=1) * 0.5**0.5
     given = describe_patches(maps, 1, cells)
     # The projection keeps the products of all of them where it only turns them: fewer channels than its dimensions.

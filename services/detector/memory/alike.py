@@ -28,13 +28,14 @@ class Likeness:
     """
 
     def __init__(self, cells: Cells) -> None:
-        self._rows = cells.index // cells.shape[1]
+        self._rows, self._inside = cells.index // cells.shape[1], cells.inside
         self.alike = np.zeros(len(cells), np.bool_)
         self.unlike = np.zeros(len(cells), np.float32)
 
     def see(self, road: EmptyRoad, proven: Mask) -> None:
         """Compare anew: the road has learned something, or more of it is proven."""
-        asked, sure = np.flatnonzero(road.known & ~proven), np.flatnonzero(road.known & proven)
+        known = road.known & self._inside
+        asked, sure = np.flatnonzero(known & ~proven), np.flatnonzero(known & proven)
         self.alike[:], self.unlike[:] = False, 0
         if not len(asked) or not len(sure):
             return

@@ -25,6 +25,9 @@ EIGHT = np.ones((3, 3), np.bool_)
 class Cells:
     """The patches that a camera's memory knows; K of them.
 
+    Those of the zones, and one row above them: what stands at a lane's far edge hides what is behind it in the picture,
+    and little of the lane.
+
     Attributes:
         shape: (rows, columns) of the whole grid.
         index: (K,) of each patch in the grid, row by row.
@@ -33,6 +36,7 @@ class Cells:
         size: width and height of a patch, 0..1 of the picture.
         zones: ids of the zones.
         member: (zones, K) whether a patch's middle lies in a zone.
+        inside: (K,) whether it lies in any.
     """
 
     shape: tuple[int, int]
@@ -43,6 +47,7 @@ class Cells:
     size: tuple[float, float]
     zones: tuple[str, ...]
     member: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -63,6 +68,11 @@ class Cells:
         whole[self.index] = values
         return whole.reshape(self.shape)
 
+    def beside(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(K,) a mask and the patches that touch it, by side or corner."""
+        near: NDArray[np.bool_] = ndimage.binary_dilation(self.grid(mask), structure=EIGHT).ravel()[self.index]
+        return near
+
     def groups(self, mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
         """(K,) of each group of patches of a mask that touch each other, by side or corner."""
         if not mask.any():
@@ -82,18 +92,27 @@ class Cells:
     def under(self, boxes: NDArray[np.float64], grow: float = 0.0) -> NDArray[np.bool_]:
         """(K,) the patches whose middle lies in one of the (N, 4) boxes, each larger by `grow` of its sides all
         around."""
+        if grow:
+            beside = grow * (boxes[:, 2:] - boxes[:, :2])
+            boxes = np.concatenate([boxes[:, :2] - beside, boxes[:, 2:] + beside], axis=1)
+        found: NDArray[np.bool_] = self.under_each(boxes, np.zeros(len(boxes), np.int64), 1)[0]
+        return found
+
+    def under_each(self, boxes: NDArray[np.float64], number: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+        """(count, K) the same for several frames at once, each box on that of its (N,) number."""
         x1, y1, x2, y2 = boxes.T
-        beside, above = (x2 - x1) * grow, (y2 - y1) * grow
-        left, right = np.searchsorted(self.columns, x1 - beside), np.searchsorted(self.columns, x2 + beside, "right")
-        top, bottom = np.searchsorted(self.rows, y1 - above), np.searchsorted(self.rows, y2 + above, "right")
+        left, right = np.searchsorted(self.columns, x1), np.searchsorted(self.columns, x2, "right")
+        top, bottom = np.searchsorted(self.rows, y1), np.searchsorted(self.rows, y2, "right")
         any_inside = (left < right) & (top < bottom)
-        left, right, top, bottom = (part[any_inside] for part in (left, right, top, bottom))
+        left, right, top, bottom, number = (part[any_inside] for part in (left, right, top, bottom, number))
         # Steps at the corners of each box; summed up along both sides they count the boxes over each patch.
-        steps = np.zeros((len(self.rows) + 1, len(self.columns) + 1), np.int32)
-        for y, x, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
-            np.add.at(steps, (y, x), step)
-        over = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
-        found: NDArray[np.bool_] = over.ravel()[self.index] > 0
+        high, wide = len(self.rows) + 1, len(self.columns) + 1
+        corners = (top, left), (bottom, right), (top, right), (bottom, left)
+        places = np.concatenate([(number * high + y) * wide + x for y, x in corners])
+        weights = np.repeat([1.0, 1.0, -1.0, -1.0], len(left))
+        steps = np.bincount(places, weights, count * high * wide).reshape(count, high, wide)
+        over = steps.cumsum(axis=1).cumsum(axis=2)[:, :-1, :-1]
+        found: NDArray[np.bool_] = over.reshape(count, -1)[:, self.index] > 0.5
         return found
 
 
@@ -109,7 +128,10 @@ def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:
     member = np.array([inside_polygon(centres, np.array(zone.polygon)) & inner for zone in watched], np.bool_)
     if not member.any():
         return None
-    index = np.flatnonzero(member.any(axis=0))
+    inside: NDArray[np.bool_] = np.asarray(member.any(axis=0))
+    below = np.zeros_like(inside)
+    below[:-columns] = inside[columns:]
+    index = np.flatnonzero(inside | (below & inner))
     return Cells(
         shape=(rows, columns),
         index=index,
@@ -119,4 +141,5 @@ def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:
         size=(STRIDE / letterbox.inner_width, STRIDE / letterbox.inner_height),
         zones=tuple(zone.id for zone in watched),
         member=member[:, index],
+        inside=inside[index],
     )

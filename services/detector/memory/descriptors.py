@@ -65,7 +65,7 @@ def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells)
 
 @lru_cache(maxsize=256)
 def _pooling(cells: Cells, shape: tuple[int, int], device: torch.device) -> _Pooling:
-    """The mean of the 3 x 3 patches around each, of those on the road alone, so that trees and sky do not count.
+    """The mean of the 3 x 3 patches around each, on the road of those on it alone, so that trees and sky do not count.
 
     A coarser map is interpolated linearly between its cells' middles. Both together are one sparse matrix, and only the
     road's patches are computed: the map as a whole took four times as long.
@@ -76,7 +76,12 @@ def _pooling(cells: Cells, shape: tuple[int, int], device: torch.device) -> _Poo
     near = sparse.kron(
         *(sparse.diags_array([1.0, 1.0, 1.0], offsets=[-1, 0, 1], shape=(n, n)) for n in cells.shape), "csr"
     )
-    road = near[cells.index] @ sparse.diags_array(cells.grid(np.ones(len(cells), np.bool_)).ravel().astype(np.float64))
+    road = sum(
+        sparse.diags_array(own.astype(np.float64))
+        @ near[cells.index]
+        @ sparse.diags_array(cells.grid(own).ravel().astype(np.float64))
+        for own in (cells.inside, ~cells.inside)
+    )
     mean = sparse.diags_array(1 / road.sum(axis=1)) @ road
     fine = sparse.kron(*(_stretch(own, others) for own, others in zip(cells.shape, shape, strict=True)), "csr")
     matrix = sparse.csr_array(mean @ fine)

@@ -4,8 +4,13 @@ A camera of 5 frames/s sees a vehicle every 4 m at 80 km/h, so near the camera r
 and the next. Who is seen on both sides of them has driven over them.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from services.detector.memory.cells import Cells
+from shared.clock import NS
 
 Rows = NDArray[np.float64]
 
@@ -17,6 +22,54 @@ _FOOT, _ARM = 0.4, 0.4
 _REACH, _GROWTH = 1.0, 1.5
 # Of the way between them so many places are taken; each is as deep as the foot.
 _PLACES = 8
+_SHARES = np.linspace(0, 1, _PLACES)[:, None, None]
+# Frames farther apart than this do not show one vehicle's way.
+_LINK_NS = NS // 2
+# Frames are counted together, for each costs as much as all; the memory asks every few, and no later than after these.
+_TOGETHER = 16
+
+
+class Passes:
+    """How often vehicles have begun to drive over each of K patches.
+
+    Attributes:
+        counts: (K,) of the frames that were counted; those that `take` has taken since wait for `count`.
+    """
+
+    def __init__(self, cells: Cells, counts: NDArray[np.int64] | None = None) -> None:
+        self.counts = np.zeros(len(cells), np.int64) if counts is None else counts
+        self._cells = cells
+        self._driven = np.zeros(len(cells), np.bool_)
+        self._before: tuple[int, Rows] | None = None
+        self._waiting: list[tuple[int, Rows]] = []
+
+    def take(self, vehicles: Rows, at: int) -> bool:
+        """Take the (N, 4) boxes of the vehicles on a frame, UTC ns; whether many wait to be counted."""
+        self._waiting.append((at, vehicles))
+        return len(self._waiting) >= _TOGETHER
+
+    def count(self, known: NDArray[np.bool_]) -> None:
+        """Count what waits, on the patches that are known."""
+        if not self._waiting:
+            return
+        frames = self._waiting if self._before is None else [self._before, *self._waiting]
+        numbers = [np.full(len(boxes), number) for number, (_, boxes) in enumerate(frames)]
+        boxes, number = np.concatenate([boxes for _, boxes in frames]), np.concatenate(numbers)
+        way, later = between(boxes, number, _linked([at for at, _ in frames]))
+        over = self._cells.under_each(feet(np.concatenate([boxes, way])), np.concatenate([number, later]), len(frames))
+        if self._before is not None:
+            over[0] = self._driven
+            begun = over[1:] & ~over[:-1]
+        else:
+            begun = over & ~np.concatenate([self._driven[None], over[:-1]])
+        self.counts += np.where(known, begun.sum(axis=0), 0)
+        self._driven, self._before, self._waiting = over[-1], frames[-1], []
+
+
+def _linked(times: Sequence[int]) -> NDArray[np.bool_]:
+    """(F,) whether a frame shows the way from the one before it."""
+    steps = np.diff(np.array(times, np.int64))
+    return np.concatenate([[False], (steps > 0) & (steps <= _LINK_NS)])
 
 
 def feet(boxes: Rows) -> Rows:
@@ -25,24 +78,35 @@ def feet(boxes: Rows) -> Rows:
     low = boxes.copy()
     low[:, 1] = low[:, 3] - _FOOT * (low[:, 3] - low[:, 1])
     wide = _ARM * (low[:, 2] - low[:, 0])
-    return low + np.stack([-wide, np.zeros_like(wide), wide, np.zeros_like(wide)], axis=1)
+    low[:, 0] -= wide
+    low[:, 2] += wide
+    return low
 
 
-def between(before: Rows, now: Rows) -> Rows:
-    """(M, 4) boxes of the vehicles of two frames, a moment apart, on their way from the one to the other."""
-    if not len(before) or not len(now):
-        return np.zeros((0, 4))
-    sides = np.stack([before[:, 2:] - before[:, :2]] * len(now), axis=1)
-    others = np.stack([now[:, 2:] - now[:, :2]] * len(before), axis=0)
-    apart = np.abs(_grounds(before)[:, None] - _grounds(now)) / np.maximum((sides + others) / 2, 1e-9)
-    apart = apart.max(axis=2)
-    grown = np.maximum(sides, others) / np.maximum(np.minimum(sides, others), 1e-9)
-    row, column = np.arange(len(before)), apart.argmin(axis=1)
+def between(boxes: Rows, number: NDArray[np.int64], linked: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.int64]]:
+    """Boxes of vehicles on their way from one frame to the next.
+
+    Args:
+        boxes: (N, 4) of the vehicles of some frames.
+        number: (N,) of each one's frame.
+        linked: (F,) whether a frame comes a moment after the one before it.
+
+    Returns:
+        (M, 4) boxes, and (M,) the later frame of each.
+    """
+    if not len(boxes):
+        return np.zeros((0, 4)), np.zeros(0, np.int64)
+    sides, grounds = boxes[:, 2:] - boxes[:, :2], _grounds(boxes)
+    apart = np.abs(grounds[:, None] - grounds) / np.maximum((sides[:, None] + sides) / 2, 1e-9)
+    apart = np.where((number[:, None] + 1 == number) & linked[number], apart.max(axis=2), np.inf)
+    row, column = np.arange(len(boxes)), apart.argmin(axis=1)
     same = (apart.argmin(axis=0)[column] == row) & (apart[row, column] <= _REACH)
-    same &= grown[row, column].max(axis=1) <= _GROWTH
-    share = np.linspace(0, 1, _PLACES)[:, None, None]
-    way: Rows = before[same] + share * (now[column[same]] - before[same])
-    return way.reshape(-1, 4)
+    begin, end = row[same], column[same]
+    grown = np.maximum(sides[begin], sides[end]) / np.maximum(np.minimum(sides[begin], sides[end]), 1e-9)
+    alike = grown.max(axis=1) <= _GROWTH
+    begin, end = begin[alike], end[alike]
+    way: Rows = boxes[begin] + _SHARES * (boxes[end] - boxes[begin])
+    return way.reshape(-1, 4), np.tile(number[end], _PLACES)
 
 
 def _grounds(boxes: Rows) -> Rows:

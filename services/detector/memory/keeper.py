@@ -11,9 +11,10 @@ import zipfile
 import numpy as np
 
 from services.detector.found import Found
+from services.detector.memory.boxes import Boxes
 from services.detector.memory.cells import Cells
 from services.detector.memory.road import EmptyRoad
-from services.detector.memory.watch import Boxes, RoadWatch
+from services.detector.memory.watch import RoadWatch
 from services.detector.snapshots import Key, Snapshots
 from services.detector.stage import Decoded, DetectorStage
 from shared.clock import NS
@@ -49,8 +50,7 @@ class Memories:
         at, key = item.frame.captured_at, (item.frame.camera, item.frame.run)
         watch = self._watch(key, cells, at)
         self._seen[key] = at
-        labels = [stage.backend.labels[index] for index in found.classes]
-        boxes = Boxes.of(found.xyxy, found.scores, labels).things()
+        boxes = Boxes.of(found.xyxy, found.scores, found.classes, stage.backend.labels).things()
         watch.follow(boxes, at)
         if found.road is None:
             return None

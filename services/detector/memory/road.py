@@ -31,6 +31,15 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+def _slots(lessons: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the look of each lesson is kept, by the lesson's number from 0 on."""
+    half = LOOKS // 2
+    old = lessons % _OLD_EVERY == 0
+    ring = np.where(old, half + lessons // _OLD_EVERY % half, (lessons - lessons // _OLD_EVERY - 1) % half)
+    # At first there is room for all: none is dropped before every place is taken.
+    return np.where(lessons < LOOKS, lessons, ring)
+
+
 def half_squared(apart: Floats) -> Floats:
     """(..., D) → (...): the distance of two descriptors that are so far apart."""
     return np.asarray(np.einsum("...d,...d->...", apart, apart) / 2, np.float32)
@@ -49,6 +58,9 @@ class EmptyRoad:
         self._valid = np.zeros((LOOKS, count), np.bool_)
         # (LOOKS, K) half the squared length of each; infinite where there is none.
         self._lengths = np.full((LOOKS, count), np.inf, np.float32)
+        # (K, D) and (K,) the one that was learned last.
+        self._last = np.zeros((count, dimensions), np.float32)
+        self._last_length = np.full(count, np.inf, np.float32)
         self._lessons = np.zeros(count, np.int64)
         self._first = np.zeros(count, np.int64)
         self._chances = np.zeros(count, np.int64)
@@ -60,10 +72,19 @@ class EmptyRoad:
         """Of a descriptor."""
         return int(self._looks.shape[2])
 
-    def distance(self, now: Floats) -> Floats:
-        """(K,) of (K, D) descriptors to their nearest look; infinite where there is none."""
+    def distance(self, now: Floats, enough: Floats | float = 0.0) -> Floats:
+        """(K,) of (K, D) descriptors to their nearest look; infinite where there is none.
+
+        Args:
+            enough: where the look that was learned last is no farther than this, it is that one's: most of an empty
+                road looks as it did seconds ago, and the looks come from main memory.
+        """
         # By their lengths and products: the differences themselves would go through memory three times.
-        apart = (self._lengths - np.einsum("lkd,kd->lk", self._looks, now)).min(axis=0) + half_squared(now)
+        own = half_squared(now)
+        apart = self._last_length - np.einsum("kd,kd->k", self._last, now) + own
+        rest = np.flatnonzero(~(apart <= enough))
+        nearest = self._lengths[:, rest] - np.einsum("lkd,kd->lk", self._looks[:, rest], now[rest])
+        apart[rest] = nearest.min(axis=0) + own[rest]
         return np.asarray(np.maximum(apart, 0), np.float32)
 
     def mean_looks(self) -> Floats:
@@ -81,14 +102,11 @@ class EmptyRoad:
         cells = np.flatnonzero(which)
         lessons = self._lessons[cells]
         self._first[cells[lessons == 0]] = at
-        half = LOOKS // 2
-        old = lessons % _OLD_EVERY == 0
-        ring = np.where(old, half + lessons // _OLD_EVERY % half, (lessons - lessons // _OLD_EVERY - 1) % half)
-        # At first there is room for all: none is dropped before every place is taken.
-        slots = np.where(lessons < LOOKS, lessons, ring)
+        slots = _slots(lessons)
         self._looks[slots, cells] = now[cells]
         self._valid[slots, cells] = True
-        self._lengths[slots, cells] = half_squared(now[cells])
+        self._last[cells] = now[cells]
+        self._lengths[slots, cells] = self._last_length[cells] = half_squared(now[cells])
         self._lessons[cells] += 1
         enough = (self._lessons >= _ENOUGH) & (self._lessons >= np.minimum(_OPEN * self._chances, LOOKS))
         ripe = np.flatnonzero(~self.known & enough & (at - self._first >= _LEAST_NS))
@@ -111,8 +129,14 @@ class EmptyRoad:
         varies = np.where(common, nearest, 0.0).max(axis=1)
         self._valid[:, cells[sure]] = common[sure].T
         self._lengths[~self._valid] = np.inf
+        self._find_last(cells)
         self.threshold[cells[sure]] = np.clip(_MARGIN * varies[sure], LEAST, MOST)
         self.known[cells[sure]] = True
+
+    def _find_last(self, cells: NDArray[np.int64]) -> None:
+        """Of these patches the look that was learned last, from among all."""
+        slots = _slots(np.maximum(self._lessons[cells] - 1, 0))
+        self._last[cells], self._last_length[cells] = self._looks[slots, cells], self._lengths[slots, cells]
 
     def to_bytes(self) -> bytes:
         """A compact snapshot, about a byte per component."""
@@ -140,6 +164,7 @@ class EmptyRoad:
                 road._valid, road._lessons, road._first = held["valid"], held["lessons"], held["first"]
                 road.known, road.threshold, road._chances = held["known"], held["threshold"], held["chances"]
                 road._lengths = np.where(road._valid, half_squared(road._looks), np.float32(np.inf))
+                road._find_last(np.arange(count))
         except (KeyError, OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
             raise ValueError(f"not a memory of a road: {error}") from None
         if road._looks.shape[:2] != (LOOKS, count) or road.known.shape != (count,):

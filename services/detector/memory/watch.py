@@ -1,21 +1,15 @@
 """From frame to frame: which patches have looked unfamiliar for a while, and which can be spoken for at all."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from services.detector.memory.alike import Likeness
-from services.detector.memory.cells import EIGHT, Cells
-from services.detector.memory.driven import between, feet
+from services.detector.memory.boxes import Boxes
+from services.detector.memory.cells import Cells
+from services.detector.memory.driven import Passes
 from services.detector.memory.road import EmptyRoad, Floats, Mask
 from services.detector.memory.still import Stillness
-from shared.catalogue import AIRCRAFT, MOVES, ROAD_VEHICLES, SCENERY, SCENERY_THING
 from shared.clock import NS
-from shared.geometry import area
 from shared.surface import Surface, Unfamiliar, ZoneSurface
 
 # A passing vehicle makes every patch unfamiliar for a moment; what stays is so in all but one of these readings.
@@ -33,16 +27,15 @@ _GROW, _SURE = 0.25, 0.3
 # Patches are described with those around them: this many patches beside a box show it too, however small it is. What
 # was learned there in dense traffic would make the empty road unfamiliar.
 _BESIDE = 1.0
-# What proves the road that it has driven over.
-_DRIVES = ROAD_VEHICLES | AIRCRAFT
 # More of the open patches than this at once is no obstacle: the light has changed, or the camera moved.
 _CHANGED, _CHANGED_NS, _FEW = 0.4, 10 * NS, 20
 # One patch alone must be further off than two side by side. A region spreads through patches that are nearly so.
 _ALONE, _SPREADS = 1.5, 0.8
+# So many side by side that are each unfamiliar by this share of their thresholds are a doubt together, such as a grey
+# thing at a lane's edge. On 12 empty roads of the dev split such groups begin at 0.55.
+_TOGETHER, _NEARLY = 3, 0.65
 # The most that is scored where this does not suffice: below 0.5, which is the threshold of the method.
 _DOUBT = 0.49
-# Frames farther apart than this do not show one vehicle's way.
-_LINK_NS = NS // 2
 # A region lies there for as long as half of its patches look as they do: what moves on has new ones all the time.
 _HALF = 0.5
 # Patches are described with those around them: what lies on a few makes its neighbours unlike too, though less so.
@@ -51,43 +44,13 @@ _CORE = 0.7
 _PASSES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Boxes:
-    """The detector's boxes on one frame.
-
-    Attributes:
-        xyxy: (N, 4) 0..1 of the picture.
-        scores: (N,) 0..1.
-        drives: (N,) whether it is a vehicle.
-        moves: (N,) whether it is of a kind that moves by itself: a vehicle, a person, an animal.
-    """
-
-    xyxy: NDArray[np.float64]
-    scores: Floats
-    drives: Mask
-    moves: Mask
-
-    @classmethod
-    def of(cls, xyxy: NDArray[np.float64], scores: Floats, labels: Sequence[str]) -> Self:
-        """Boxes by what the detector calls them."""
-        drives, moves = (np.array([label in kind for label in labels], np.bool_) for kind in (_DRIVES, MOVES))
-        return cls(xyxy, scores, drives, moves)
-
-    def things(self) -> "Boxes":
-        """Without those that are the scenery itself (see shared.catalogue); persons so near count as such too."""
-        keep = area(self.xyxy) <= np.where(self.drives, SCENERY, SCENERY_THING)
-        return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep], self.moves[keep])
-
-
 class RoadWatch:
     """The memory of one camera's road, with the last seconds."""
 
     def __init__(self, cells: Cells, road: EmptyRoad | None = None, passes: NDArray[np.int64] | None = None) -> None:
         self.cells, self._road = cells, road
         count = len(cells)
-        self.passes = np.zeros(count, np.int64) if passes is None else passes
-        self._driven = np.zeros(count, np.bool_)
-        self._vehicles: tuple[int, NDArray[np.float64]] | None = None
+        self._passes = Passes(cells, passes)
         self._still, self._likeness = Stillness(count), Likeness(cells)
         self._doubted = np.zeros(count, np.bool_)
         self._readings: list[tuple[int, Floats]] = []
@@ -100,15 +63,19 @@ class RoadWatch:
         """None before the first frame."""
         return self._road
 
+    @property
+    def passes(self) -> NDArray[np.int64]:
+        """(K,) how often vehicles have driven over each patch, since it is known."""
+        self._count()
+        return self._passes.counts
+
     def follow(self, boxes: Boxes, at: int) -> None:
         """Take the boxes of a frame, also of one that is not read: where vehicles drive, nothing lies."""
-        now = boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)]
-        linked = self._vehicles is not None and 0 < at - self._vehicles[0] <= _LINK_NS
-        way = between(self._vehicles[1], now) if self._vehicles and linked else now[:0]
-        driven = self.cells.under(feet(np.concatenate([now, way])))
-        known = driven if self._road is None else driven & self._road.known
-        self.passes[known & ~self._driven] += 1
-        self._driven, self._vehicles = driven, (at, now)
+        if self._passes.take(boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)], at):
+            self._count()
+
+    def _count(self) -> None:
+        self._passes.count(np.ones(len(self.cells), np.bool_) if self._road is None else self._road.known)
 
     def confirm(self, zone: str) -> None:
         """A person says that nothing is on a zone: the patches that are known and not unfamiliar now are proven."""
@@ -124,7 +91,8 @@ class RoadWatch:
             self._road = EmptyRoad(len(self.cells), now.shape[1])
         if self._readings and at - self._readings[-1][0] > _GAP_NS:
             self._readings.clear()
-        distance = self._road.distance(now)
+        self._count()  # before more of the road is known
+        distance = self._road.distance(now, _FAMILIAR * self._road.threshold)
         named = self.cells.under(boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)], _GROW)
         self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
         held = np.array([values for _, values in self._readings])
@@ -139,20 +107,32 @@ class RoadWatch:
         # What was unfamiliar, or nearly so, and is hidden since, nobody has seen go.
         unseen = hidden & self._doubted
         ratio[unseen] = np.maximum(ratio[unseen], _SPREADS)
-        self._doubted = ratio >= _SPREADS
-        if self._has_changed(odd, seen, at):
+        self._doubted = self._in_doubt(ratio)
+        if self._has_changed(odd & self.cells.inside, seen & self.cells.inside, at):
             surface = Surface(state="changed", zones=self._zones(hidden), regions=[])
             if at - (self._changed_since or at) >= _CHANGED_NS:
                 self._forget()
         else:
             self._still.see(now, odd, ~named, unseen, _FAMILIAR * limit, self._readings[0][0], at)
-            state = "watching" if known.mean() >= 0.5 else "learning"
+            state = "watching" if self._share(known) >= 0.5 else "learning"
             regions = self._regions(odd, ratio) + self._unlike()
             surface = Surface(
                 state=state, zones=self._zones(hidden), regions=sorted(regions, key=lambda item: item.box)
             )
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
+
+    def _in_doubt(self, ratio: Floats) -> Mask:
+        """The patches that are unfamiliar, or nearly so by themselves or together."""
+        doubted = np.asarray(ratio >= _SPREADS)
+        for group in self.cells.groups(ratio >= _NEARLY):
+            if group.sum() >= _TOGETHER:
+                doubted |= group
+        return doubted
+
+    def _share(self, mask: Mask) -> float:
+        """Of the zones' patches."""
+        return float(mask[self.cells.inside].mean())
 
     def _has_changed(self, odd: Mask, seen: Mask, at: int) -> bool:
         """Whether so much looks otherwise that it is the light, or the camera."""
@@ -185,6 +165,9 @@ class RoadWatch:
         """What is unfamiliar, and, scored below the threshold, what is nearly so: then nobody can say "clear"."""
         found = []
         for whole in self.cells.groups(self._doubted):
+            on_road = whole & self.cells.inside
+            if not on_road.any():
+                continue  # it stands behind the lane
             part = odd & whole
             strongest = float(ratio[whole].max())
             sure = part.sum() > 1 or strongest >= _ALONE
@@ -192,7 +175,8 @@ class RoadWatch:
                 part = whole
             score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
             since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings[0][0]
-            found.append(Unfamiliar(box=self.cells.box(part), score=score, since=since))
+            place = part & on_road if (part & on_road).any() else on_road
+            found.append(Unfamiliar(box=self.cells.box(place), score=score, since=since))
         return found
 
     def _unlike(self) -> list[Unfamiliar]:
@@ -211,11 +195,11 @@ class RoadWatch:
         road = self._road
         if road is None or self._changed_since is not None:
             return
-        every = _REFRESH_NS if road.known.mean() >= 0.9 else _LEARN_NS
+        every = _REFRESH_NS if self._share(road.known) >= 0.9 else _LEARN_NS
         if self._learned_at is not None and 0 <= at - self._learned_at < every:
             return
         self._learned_at = at
-        near = ndimage.binary_dilation(self.cells.grid(odd), structure=EIGHT).ravel()[self.cells.index]
+        near = self.cells.beside(odd)
         limit = _FAMILIAR * road.threshold
         familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
         wide, high = self.cells.size
