@@ -96,9 +96,12 @@ def between(boxes: Rows, number: NDArray[np.int64], linked: NDArray[np.bool_]) -
     """
     if not len(boxes):
         return np.zeros((0, 4)), np.zeros(0, np.int64)
-    sides, grounds = boxes[:, 2:] - boxes[:, :2], _grounds(boxes)
-    apart = np.abs(grounds[:, None] - grounds) / np.maximum((sides[:, None] + sides) / 2, 1e-9)
-    apart = np.where((number[:, None] + 1 == number) & linked[number], apart.max(axis=2), np.inf)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    across, along = (
+        np.abs(place[:, None] - place) / np.maximum((side[:, None] + side) / 2, 1e-9)
+        for place, side in ((boxes[:, 0] + sides[:, 0] / 2, sides[:, 0]), (boxes[:, 3], sides[:, 1]))
+    )
+    apart = np.where((number[:, None] + 1 == number) & linked[number], np.maximum(across, along), np.inf)
     row, column = np.arange(len(boxes)), apart.argmin(axis=1)
     same = (apart.argmin(axis=0)[column] == row) & (apart[row, column] <= _REACH)
     begin, end = row[same], column[same]
@@ -107,8 +110,3 @@ def between(boxes: Rows, number: NDArray[np.int64], linked: NDArray[np.bool_]) -
     begin, end = begin[alike], end[alike]
     way: Rows = boxes[begin] + _SHARES * (boxes[end] - boxes[begin])
     return way.reshape(-1, 4), np.tile(number[end], _PLACES)
-
-
-def _grounds(boxes: Rows) -> Rows:
-    """(N, 2) the middle of each lower edge."""
-    return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)

@@ -72,17 +72,19 @@ class EmptyRoad:
         """Of a descriptor."""
         return int(self._looks.shape[2])
 
-    def distance(self, now: Floats, enough: Floats | float = 0.0) -> Floats:
+    def distance(self, now: Floats, asked: Mask | None = None, enough: Floats | float = 0.0) -> Floats:
         """(K,) of (K, D) descriptors to their nearest look; infinite where there is none.
 
         Args:
+            asked: (K,) the patches that it matters for; of others it may be too much.
             enough: where the look that was learned last is no farther than this, it is that one's: most of an empty
                 road looks as it did seconds ago, and the looks come from main memory.
         """
         # By their lengths and products: the differences themselves would go through memory three times.
         own = half_squared(now)
         apart = self._last_length - np.einsum("kd,kd->k", self._last, now) + own
-        rest = np.flatnonzero(~(apart <= enough))
+        far = ~(apart <= enough)
+        rest = np.flatnonzero(far if asked is None else far & asked)
         nearest = self._lengths[:, rest] - np.einsum("lkd,kd->lk", self._looks[:, rest], now[rest])
         apart[rest] = nearest.min(axis=0) + own[rest]
         return np.asarray(np.maximum(apart, 0), np.float32)

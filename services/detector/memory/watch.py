@@ -92,8 +92,8 @@ class RoadWatch:
         if self._readings and at - self._readings[-1][0] > _GAP_NS:
             self._readings.clear()
         self._count()  # before more of the road is known
-        distance = self._road.distance(now, _FAMILIAR * self._road.threshold)
         named = self.cells.under(boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)], _GROW)
+        distance = self._road.distance(now, ~named, _FAMILIAR * self._road.threshold)
         self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
         held = np.array([values for _, values in self._readings])
         stays, few = _stays(held)
