@@ -73,12 +73,13 @@ def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = F
     """Each scene and what was seen of it, in order; one scene per core at a time."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    code = code_digest(Path(__file__), Path(learned_scenes.__file__))
+    code, settings = code_digest(Path(__file__), Path(learned_scenes.__file__)), load_settings()
+    size = settings.imgsz, settings.memory_every_s
 
     def one(request: Request) -> tuple[Scene, Seen]:
         scene, faults = compose(*request), FAULTS if with_faults else ()
         file, more = (
-            folder / f"{key_of(code, *seen_by(backend), count, FPS, request)}.json.gz"
+            folder / f"{key_of(code, *seen_by(backend), *size, count, FPS, request)}.json.gz"
             for count in (len(faults), len(FAULTS))
         )
         if more.is_file():
@@ -95,8 +96,10 @@ def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = F
 
 def look(scene: Scene, backend: Backend, faults: Sequence[Case] = ()) -> Seen:
     """Every frame through decoder, detector, camera health and memory."""
-    cameras = scene.place.site(scene.id, FPS).cameras
-    stage = DetectorStage(backend, cameras=cameras, decode_threads=1, memory_every_s=load_settings().memory_every_s)
+    cameras, settings = scene.place.site(scene.id, FPS).cameras, load_settings()
+    stage = DetectorStage(
+        backend, imgsz=settings.imgsz, cameras=cameras, decode_threads=1, memory_every_s=settings.memory_every_s
+    )
     eyes = _Eyes(HealthWatch(cameras), Memories())
     told: _Eyes | None = None
     held: tuple[int, list[Picture], _Eyes] | None = None

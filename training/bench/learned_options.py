@@ -53,4 +53,4 @@ def headline(options: argparse.Namespace, backend: Backend) -> str:
 
 def told(backend: Backend) -> str:
     """What looked, for a headline."""
-    return f"{backend.version} by {backend.name} in {backend.precision}"
+    return f"{backend.version} by {backend.name} in {backend.precision} at {load_settings().imgsz} px"
