@@ -179,3 +179,23 @@ def test_a_car_that_pulls_over_on_a_lane_that_leads_aside_is_no_wrong_way() -> N
     site = make_site([SLANTED])
     assert "wrong-way" not in {change.incident for change in play(8, pulls_over, stage=analyzer(site))}
     assert "wrong-way" in {change.incident for change in play(8, goes_back, stage=analyzer(site))}
+
+
+def _back_from(y: float, until: float) -> Mover:
+    """Stands in the second lane, beside the first, and from 5 s on goes back by its own size each second."""
+
+    def mover(t: float) -> DetectedObject:
+        return thing("car", 0.525, max(y - 0.1 * max(t - 5.0, 0.0), until))
+
+    return mover
+
+
+def test_a_track_that_slips_to_who_stands_in_the_next_lane_is_no_wrong_way() -> None:
+    beside = still("car", 0.475, 0.5)
+    slipped = _back_from(0.6, 0.48)
+    assert "wrong-way" not in {change.incident for change in play(10, beside, slipped)}
+    assert "wrong-way" in {change.incident for change in play(10, slipped)}, "nobody stands there"
+    farther = play(12, beside, _back_from(0.6, 0.2))
+    (told,) = [change for change in farther if (change.incident, change.change) == ("wrong-way", "opened")]
+    assert told.started_at / NS == pytest.approx(5.0, abs=0.5)
+    assert told.detected_at / NS <= 8.0

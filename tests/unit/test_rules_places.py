@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from shared.clock import NS
+from shared.messages import DetectedObject
 from shared.site import Rule, Site, Window, Zone
 from tests.unit.analyzer_helpers import analyzer, make_site, play, still, summary, thing, travel
 
@@ -118,3 +119,13 @@ def test_what_is_an_animal_now_and_then_is_none() -> None:
 
 def test_what_the_pictures_edge_cuts_off_stands_in_the_zone_that_reaches_it() -> None:
     assert summary(play(12, still("car", 0.35, 1.0))) == [("stopped-vehicle", "opened")]
+
+
+def test_an_insect_whose_track_slips_to_a_car_is_no_animal() -> None:
+    def crawls(t: float) -> DetectedObject:
+        label, score = ("cat", 0.2) if t < 1.6 else ("car", 0.6)
+        return thing(label, 0.3 + 0.05 * t, 0.6, score=score)
+
+    assert play(4, crawls) == []
+    alone = play(4, lambda t: crawls(min(t, 1.5)).model_copy(update={"score": 0.5}))
+    assert summary(alone) == [("animal-on-lane", "opened")]
