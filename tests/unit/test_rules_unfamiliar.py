@@ -209,3 +209,15 @@ def test_a_vehicle_that_drives_up_to_a_thing_and_stops_is_told_beside_it() -> No
     assert {change.incident for change in changes if change.change == "opened"} == {
         "obstacle-on-lane", "stopped-vehicle"
     }  # fmt: skip
+
+
+def test_two_things_without_a_name_that_lie_near_each_other_are_two_incidents() -> None:
+    stage, changes = analyzer(), []
+    near = (0.36, 0.57, 0.41, 0.63)
+    for index in range(round(20 * FPS)):
+        t = index / FPS
+        lies = [(PLACE, 2.0), (near, 4.0)]
+        regions = [Unfamiliar(box=box, score=0.8, since=to_ns(at)) for box, at in lies if t >= at + 2]
+        surface = Surface(state="watching", zones=[], regions=regions) if index % 4 == 0 else None
+        changes += stage.step(frame(index, [], t).model_copy(update={"surface": surface})).incidents
+    assert [(change.change, change.started_at) for change in changes] == [("opened", to_ns(2)), ("opened", to_ns(4))]

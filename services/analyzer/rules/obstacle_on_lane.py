@@ -79,6 +79,9 @@ def _same(a: BoxTuple, b: BoxTuple) -> bool:
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:
     """Where it lay when the incident opened, or lies now; what was told without a name may get one."""
-    if LABEL in (item.label, claim.track.label) and is_beside(item.box, claim.track.box):
-        return True
+    if LABEL in (item.label, claim.track.label):
+        # Regions of one frame never touch: two that are as near as a box and its region may well be two things.
+        named = item.label != claim.track.label
+        if is_beside(item.box, claim.track.box, described=named):
+            return True
     return _same(item.box, claim.track.box) or _same(item.anchor, claim.track.box)

@@ -43,14 +43,17 @@ _STATE: TypeAdapter[tuple[list[tuple[BoxTuple, int]], list[tuple[int, Point, int
 )
 
 
-def is_beside(region: BoxTuple, box: BoxTuple) -> bool:
+def is_beside(region: BoxTuple, box: BoxTuple, described: bool = True) -> bool:
     """Whether a region touches a thing's box, or what is right beside it.
+
+    Args:
+        described: whether it may be a patch away because patches are described with those around them.
 
     >>> is_beside((0.2, 0.2, 0.3, 0.3), (0.31, 0.1, 0.39, 0.2)), is_beside((0.2, 0.2, 0.3, 0.3), (0.4, 0.1, 0.5, 0.2))
     (True, False)
     """
     sides = box[2] - box[0], box[3] - box[1]
-    patches = region[2] - region[0], region[3] - region[1]
+    patches = (region[2] - region[0], region[3] - region[1]) if described else (0.0, 0.0)
     wide, high = (max(_BESIDE * side, min(side, patch)) for side, patch in zip(sides, patches, strict=True))
     return (
         region[0] < box[2] + wide and region[2] > box[0] - wide
