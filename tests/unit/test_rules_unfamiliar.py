@@ -87,7 +87,7 @@ def test_a_name_with_far_less_score_than_its_rule_needs_is_no_name() -> None:
 def test_a_name_with_too_little_score_has_the_time_of_its_rule() -> None:
     (opened,) = play(0, 40, (5, 40), still("car", 0.32, 0.56, start=5, score=0.25))
     assert opened.label == "unknown object"
-    assert 20 * NS <= opened.detected_at <= 21 * NS
+    assert 14 * NS <= opened.detected_at <= 15 * NS
 
 
 def test_a_person_with_too_little_score_who_has_not_moved_is_no_name_and_one_who_walked_in_is() -> None:

@@ -26,10 +26,10 @@ _OVERLAP, _REMEMBERED_NS = 0.3, 12 * NS
 # also be one patch away: no more than a region's smaller side.
 _BESIDE = 0.25
 # But a name that is seen on fewer frames than those rules need, or with less score, for longer than they wait, helps
-# nobody; nor does one that scores far less than they need. Between the two it is left to them for as long as they wait,
-# or it might be told twice: a vehicle for some 10 s, a person or an animal for one or two. Of these, what scores little
-# must have moved for its rule.
-_SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 15 * NS, 3 * NS
+# nobody; nor does one that scores far less than they need. Between the two it is left to them for about as long as they
+# wait, for it may yet score more: a vehicle for some 10 s, a person or an animal for one or two. Of these, what scores
+# little must have moved for its rule.
+_SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 9 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
 _NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
