@@ -15,10 +15,10 @@ _FAR_LESS = 2 / 3
 
 
 def least_at_rest(track: TrackView, least: float) -> float:
-    """The mean score that an object needs: less when it came driving, as nothing does that looks like a vehicle."""
+    """The mean score that an object needs: less when it was seen to come, as nothing does that looks like a vehicle."""
     if track.label == UNKNOWN_VEHICLE:
         return 0.0
-    return least * (_DRIVEN if track.driven else 1.0)
+    return least * (_DRIVEN if track.driven or track.came else 1.0)
 
 
 def least_for_its_name(track: TrackView) -> float:
