@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         ge=1,
         le=256,
         description="detector: frames in one forward pass at most; 32 suits a GPU, a core takes 2"
-        " (`wayside run` 8 or more)",
+        " (`wayside run` 12 or more)",
     )
     batch_wait_ms: int = Field(5, ge=0, le=1000, description="detector: longest wait of an idle model to fill a batch")
     min_score: float = Field(0.1, ge=0, le=1, description="detector: lowest score that is published")
