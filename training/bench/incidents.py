@@ -36,10 +36,11 @@ _SCENES = dict.fromkeys(INCIDENTS, 24) | dict.fromkeys(NEGATIVES, 10) | {"traffi
 
 
 def requests_of(split: str, limit: int | None, kinds: Sequence[str] = (), first: int = 0) -> list[Request]:
-    """The scenes of a split; dev has half of test's. `first`: number of each kind's first scene."""
+    """The scenes of a split; dev has half of test's. `first`: number of each kind's first scene; with a limit also one
+    beyond the split's last, for scenes that nobody has looked at."""
     counts = {kind: count if split == "test" else -(-count // 2) for kind, count in _SCENES.items()}
     chosen = [kind for kind in counts if not kinds or kind in kinds]
-    ends = {kind: min(counts[kind], first + (limit or counts[kind])) for kind in chosen}
+    ends = {kind: first + limit if first and limit else min(counts[kind], limit or counts[kind]) for kind in chosen}
     return [(split, kind, seed) for kind in chosen for seed in range(first, ends[kind])]
 
 
