@@ -32,6 +32,7 @@ _BESIDE = 0.25
 _SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 9 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
+# The types that tell of what moves by its name.
 _NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
 # that the detector knows, at least so long.

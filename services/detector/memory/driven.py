@@ -40,7 +40,7 @@ class Passes:
         self.counts = np.zeros(len(cells), np.int64) if counts is None else counts
         self._cells = cells
         self._driven = np.zeros(len(cells), np.bool_)
-        self._before: tuple[int, Rows] | None = None
+        self._before: tuple[int, Rows] = (0, np.zeros((0, 4)))
         self._waiting: list[tuple[int, Rows]] = []
 
     def take(self, vehicles: Rows, at: int) -> bool:
@@ -52,16 +52,13 @@ class Passes:
         """Count what waits, on the patches that are known."""
         if not self._waiting:
             return
-        frames = self._waiting if self._before is None else [self._before, *self._waiting]
+        frames = [self._before, *self._waiting]
         numbers = [np.full(len(boxes), number) for number, (_, boxes) in enumerate(frames)]
         boxes, number = np.concatenate([boxes for _, boxes in frames]), np.concatenate(numbers)
         way, later = between(boxes, number, _linked([at for at, _ in frames]))
         over = self._cells.under_each(feet(np.concatenate([boxes, way])), np.concatenate([number, later]), len(frames))
-        if self._before is not None:
-            over[0] = self._driven
-            begun = over[1:] & ~over[:-1]
-        else:
-            begun = over & ~np.concatenate([self._driven[None], over[:-1]])
+        over[0] = self._driven  # with the way to it, which began before these frames
+        begun = over[1:] & ~over[:-1]
         self.counts += np.where(known, begun.sum(axis=0), 0)
         self._driven, self._before, self._waiting = over[-1], frames[-1], []
 
