@@ -97,7 +97,8 @@ def run_pipeline(
                 report.skip(frame, outcome)
                 continue
             item, one = outcome
-            detections = stage.describe(item, _address(item), one, health.see(item), memories.see(item, one, stage))
+            condition = health.see(item, one, stage.backend.labels)
+            detections = stage.describe(item, _address(item), one, condition, memories.see(item, one, stage))
             analysis = analyzers[item.frame.camera].step(detections)
             report.alerts_opened += outputs.write(item.frame, detections, analysis.tracks, analysis.incidents)
             report.alerts_opened += inspections.step(item.frame, analysis.tracks, analysis.incidents)

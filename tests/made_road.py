@@ -5,8 +5,8 @@ from functools import cache
 
 import numpy as np
 
+from services.detector.boxes import Boxes
 from services.detector.letterbox import Letterbox
-from services.detector.memory.boxes import Boxes
 from services.detector.memory.cells import Cells, cells_of
 from services.detector.memory.watch import RoadWatch
 from shared.clock import NS
@@ -15,7 +15,9 @@ from shared.surface import Surface
 
 EVERY = 2 * NS // 5
 LANE = Zone(id="lane", kind="lane", polygon=[(0.3, 0.2), (0.7, 0.2), (0.7, 0.9), (0.3, 0.9)])
-NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_), np.zeros(0, np.bool_))
+NO_BOXES = Boxes(
+    np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.bool_), np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+)
 
 
 class Road:
@@ -83,7 +85,9 @@ def learned() -> Road:
 
 
 def box(*xyxy: float, score: float = 0.8, drives: bool = False, moves: bool = True) -> Boxes:
-    return Boxes(np.array([xyxy]), np.array([score], np.float32), np.array([drives]), np.array([moves]))
+    return Boxes(
+        np.array([xyxy]), np.array([score], np.float32), np.array([drives]), np.array([moves]), np.zeros(1, np.bool_)
+    )
 
 
 THING = (0.45, 0.5, 0.5, 0.56)

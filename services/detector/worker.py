@@ -172,7 +172,8 @@ class Worker:
         metrics.INFERENCE_SECONDS.observe(seconds)
         return [
             self.stage.describe(
-                item, frame_ref(record, item.frame.captured_at), found, self._health.see(item),
+                item, frame_ref(record, item.frame.captured_at), found,
+                self._health.see(item, found, self.stage.backend.labels),
                 self._memories.see(item, found, self.stage),
             )
             for record, item, found in seen

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.found import Found
 from services.detector.health import HealthWatch
 from services.detector.letterbox import Letterbox
 from services.detector.stage import Decoded
@@ -12,6 +13,7 @@ from shared.site import Camera
 from shared.store import Store
 from tests.unit.test_camera_health import FPS, road
 
+NOTHING = Found(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.int64))
 CAMERA = Camera(id="cam", source="clip.mp4")
 
 
@@ -21,7 +23,7 @@ def faults(watch: HealthWatch, pictures: list[NDArray[np.uint8]], start: int, ru
     told: set[str] = set()
     for index, picture in enumerate(pictures, start):
         frame = Frame("cam", index, index * NS // FPS, width, height, b"", run)
-        health = watch.see(Decoded(frame, box, picture, [], width, height))
+        health = watch.see(Decoded(frame, box, picture, [], width, height), NOTHING, [])
         told |= {fault.kind for fault in health.faults} if health else set()
     return told
 

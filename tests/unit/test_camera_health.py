@@ -132,3 +132,79 @@ def test_what_has_not_lasted_yet_is_suspected(good: list[Picture]) -> None:
     assert results[30].suspected == []
     assert results[-1].suspected == ["blurred"]
     assert results[-1].faults == []
+
+
+# A plain square, seen from above, with structure at its edge only; on it cars, that drive away after 20 s.
+CARS = np.array([(x, y, x + 0.14, y + 0.2) for y in (0.2, 0.45) for x in (0.1, 0.3, 0.5, 0.7)])
+
+
+def square(seconds: float, leave_s: float) -> list[Picture]:
+    random = np.random.default_rng(8)
+    plate = np.full((360, 640, 3), 105.0)
+    for x, y in random.integers((0, 260), (590, 330), (40, 2)).tolist():
+        cv2.rectangle(plate, (x, y), (x + 50, y + 30), random.uniform(30, 220, 3).tolist(), -1)
+    full = plate.copy()
+    for left, top, right, bottom in (CARS * (640, 360, 640, 360)).round().astype(int).tolist():
+        cv2.rectangle(full, (left, top), (right, bottom), (200, 60, 50), -1)
+        cv2.rectangle(full, (left + 12, top + 20), (right - 12, bottom - 20), (40, 40, 45), -1)
+    pictures = []
+    for index in range(round(seconds * FPS)):
+        grain = np.random.default_rng(index).standard_normal(plate.shape) * 3
+        pictures.append(np.clip((full if index < leave_s * FPS else plate) + grain, 0, 255).astype(np.uint8))
+    return pictures
+
+
+def cover(pictures: Iterable[Picture], left: int) -> None:
+    for index, picture in enumerate(pictures):
+        grain = np.random.default_rng([9, index]).standard_normal(picture[:, left:].shape) * 3
+        picture[:, left:] = np.clip(60 + grain, 0, 255)
+
+
+def seen_with_boxes(pictures: Iterable[Picture], leave_s: float, come_s: float = 0) -> dict[str, float]:
+    meter, nothing = HealthMeter(), np.zeros((0, 4))
+    there = range(round(come_s * FPS), round(leave_s * FPS))
+    return told(meter.step(p, i * NS // FPS, CARS if i in there else nothing) for i, p in enumerate(pictures))
+
+
+def test_cars_that_stood_there_for_a_part_of_the_time_in_which_the_view_was_learned_are_no_cover() -> None:
+    pictures = square(30, 20)
+    pictures[: 4 * FPS] = square(4, 0)
+    pictures[9 * FPS :] = square(21, 0)
+    assert "covered" in told(watch(pictures))
+    assert seen_with_boxes(pictures, 9, 4) == {}
+
+
+def test_cars_that_stood_there_while_the_view_was_learned_and_leave_are_no_cover() -> None:
+    pictures = square(45, 20)
+    assert "covered" in told(watch(pictures))
+    assert seen_with_boxes(pictures, 20) == {}
+
+
+def test_a_cover_over_a_view_that_was_learned_with_cars_is_told_also_when_they_have_left() -> None:
+    pictures = square(60, 15)
+    cover(pictures[30 * FPS :], 320)
+    first = seen_with_boxes(pictures, 15)
+    assert list(first) == ["covered"]
+    assert 30 <= first["covered"] <= 45
+
+
+def test_a_view_full_of_cars_is_judged_by_them() -> None:
+    pictures = square(45, 99)
+    for picture in pictures:
+        picture[240:] = 105  # no structure but the cars
+    assert seen_with_boxes(pictures, 99) == {}
+    cover(pictures[20 * FPS :], 300)
+    assert list(seen_with_boxes(pictures, 99)) == ["covered"]
+
+
+def test_a_restored_meter_knows_which_cells_were_cars() -> None:
+    pictures, nothing = square(45, 20), np.zeros((0, 4))
+    meter, again, old = HealthMeter(), HealthMeter(), HealthMeter()
+    for index, picture in enumerate(pictures[: 19 * FPS]):
+        meter.step(picture, index * NS // FPS, CARS)
+    state = json.loads(json.dumps(meter.state()))
+    assert again.restore(state)
+    assert old.restore({key: value for key, value in state.items() if key != "own"})  # of a release before
+    rest = list(enumerate(pictures[20 * FPS :], 20 * FPS))
+    assert told(again.step(picture, index * NS // FPS, nothing) for index, picture in rest) == {}
+    assert "covered" in told(old.step(picture, index * NS // FPS, nothing) for index, picture in rest)

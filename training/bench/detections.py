@@ -21,6 +21,7 @@ from services.detector.memory.keeper import Memories
 from services.detector.stage import DetectorStage
 from services.producer.stillness import MotionGate, luma_of
 from shared.clock import NS
+from shared.condition import PictureHealth
 from shared.frames import Frame
 from shared.jpeg import encode_jpeg
 from shared.messages import Detections, FrameRef
@@ -157,9 +158,11 @@ def detect(
     for group in _groups(sent):
         decoded = [stages[0].decode(frame) for frame in group]
         refs = [FrameRef(topic="frames", partition=0, offset=f.seq, captured_at=f.captured_at) for f in group]
-        health = [watch.see(item) for item in decoded]
+        health: list[PictureHealth | None] = []
         for look, stage, memory, own in zip(looks, stages, memories, found, strict=True):
             seen = stage.infer(decoded) if look.closer else stage.see(decoded)
+            # The first one's, for all: it is the product's own, and the baseline asks for none.
+            health = health or [watch.see(*row, look.backend.labels) for row in zip(decoded, seen, strict=True)]
             roads = [memory.see(item, one, stage) for item, one in zip(decoded, seen, strict=True)]
             own += [stage.describe(*row) for row in zip(decoded, refs, seen, health, roads, strict=True)]
     for stage in stages:

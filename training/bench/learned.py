@@ -139,5 +139,6 @@ def _step(
         begin = time.perf_counter()
         surface = eyes.memories.see(decoded, found, stage)
         eyes.seconds.append(time.perf_counter() - begin)
-        rows.append(stage.describe(decoded, ref, found, eyes.health.see(decoded), surface))
+        health = eyes.health.see(decoded, found, stage.backend.labels)
+        rows.append(stage.describe(decoded, ref, found, health, surface))
     return rows

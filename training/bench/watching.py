@@ -83,7 +83,7 @@ def _pass(stage: DetectorStage, camera: Camera, decoded: Sequence[Decoded], batc
         group = decoded[at : at + batch]
         for item, found in zip(group, stage.see(group), strict=True):
             if watching:
-                health.see(item)
+                health.see(item, found, stage.backend.labels)
                 memories.see(item, found, stage)
     return (time.thread_time() - start) * 1000 / len(decoded)
 

@@ -112,6 +112,11 @@ class Reference:
         """The reference with a little of this field."""
         return Reference(((1 - share) * self.field + share * field).astype(np.complex64))
 
+    def share(self, part: Field) -> NDArray[np.float32]:
+        """(rows, columns) how much of each cell's structure this part of the field makes, 0 to 1 and a little more."""
+        length = np.abs(part)
+        return np.asarray(self._per_cell(length * length) / self._total, np.float32)
+
     def _per_cell(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         rows, columns = self._grid
         return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
@@ -131,6 +136,17 @@ def grid_of(height: int, width: int) -> tuple[int, int]:
     """Rows and columns of cells for a picture of this size."""
     longer = max(height, width)
     return max(2, round(_CELLS * height / longer)), max(2, round(_CELLS * width / longer))
+
+
+def without(field: Field, boxes: NDArray[np.float64]) -> Field:
+    """The field without what lies in one of the (K, 4) boxes, 0..1 of the picture, or is its outline."""
+    rest = field.copy()
+    height, width = field.shape
+    ends = boxes * (width, height, width, height)
+    around = np.concatenate([np.floor(ends[:, :2]) - 1, np.ceil(ends[:, 2:]) + 1], axis=1)
+    for left, top, right, bottom in around.astype(int):
+        rest[max(0, top) : bottom, max(0, left) : right] = 0
+    return rest
 
 
 def _vertex(before: float, at: float, after: float) -> float:

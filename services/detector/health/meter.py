@@ -12,7 +12,7 @@ from services.detector.health.field import Reference
 from services.detector.health.lasting import Lasting
 from services.detector.health.measures import Measures, measure
 from services.detector.health.still import Stillness
-from services.detector.health.view import COVERED_LIMIT, Seen, ViewWatch
+from services.detector.health.view import COVERED_LIMIT, NOTHING, Boxes, Seen, ViewWatch
 from shared.clock import NS
 from shared.condition import PictureFault, PictureFaultKind, PictureHealth
 
@@ -53,6 +53,7 @@ class _State(BaseModel):
     reference: str
     first: str
     light: list[list[float]]
+    own: list[list[float]] | None = None  # states before it was known have none
     usual: float
     peak: float
     drift: tuple[float, float]
@@ -85,8 +86,13 @@ class HealthMeter:
         self._details: dict[PictureFaultKind, str] = {}
         self._last: int | None = None
 
-    def step(self, picture: NDArray[np.uint8], captured_at: int) -> PictureHealth | None:
-        """Take one (H, W, 3) uint8 RGB picture; None when it is not measured (most are not, late ones never)."""
+    def step(
+        self, picture: NDArray[np.uint8], captured_at: int, things: Boxes = NOTHING
+    ) -> PictureHealth | None:  # fmt: skip
+        """Take one (H, W, 3) uint8 RGB picture; None when it is not measured (most are not, late ones never).
+
+        `things`: boxes of what may leave and is not part of the view: all but fixtures.
+        """
         if self._last is not None:
             elapsed = captured_at - self._last
             if -_BACK_NS <= elapsed < _EVERY_NS:
@@ -94,12 +100,12 @@ class HealthMeter:
             if elapsed < 0 or elapsed > _GAP_NS:
                 self._pause(elapsed < 0)
         self._last = captured_at
-        return self._judge(measure(picture), captured_at)
+        return self._judge(measure(picture), captured_at, things)
 
-    def _judge(self, m: Measures, now: int) -> PictureHealth:
+    def _judge(self, m: Measures, now: int, things: Boxes) -> PictureHealth:
         black = m.highlight < _BLACK and m.contrast < _FLAT
         white = m.clipped >= _WHITE
-        seen = self._view.take(m, not (black or white), now)
+        seen = self._view.take(m, not (black or white), now, things)
         frozen_since = self._still.take(m.sample, m.brightness < _DIM or m.edge < _LEAST_EDGE, now)
         self._take("frozen", frozen_since is not None, now, "the picture does not change", frozen_since)
         self._take("black", black, now, f"brightest parts {m.highlight:.0%} (limit {_BLACK:.0%})")
@@ -163,14 +169,15 @@ class HealthMeter:
     def state(self) -> JsonValue:
         """The reference view and what is open, as plain JSON data of some tens of KB; None before it is learned."""
         view = self._view
-        if view.reference is None or view.first is None or view.light is None:
+        if view.reference is None or view.first is None or view.light is None or view.own is None:
             return None
         state = _State(
             view=self._name,
             shape=(view.reference.field.shape[0], view.reference.field.shape[1]),
             reference=_packed(view.reference),
             first=_packed(view.first),
-            light=[[round(float(value), 2) for value in row] for row in view.light],
+            light=_rounded(view.light),
+            own=_rounded(view.own),
             usual=view.usual,
             peak=view.peak,
             drift=view.drift,
@@ -199,12 +206,17 @@ class HealthMeter:
             return False
         view = self._view
         view.reference, view.first, view.light = reference, first, np.array(saved.light, np.float32)
+        view.own = np.ones_like(view.light) if saved.own is None else np.array(saved.own, np.float32)
         view.usual, view.peak, view.drift, self._sharp = saved.usual, saved.peak, saved.drift, saved.sharp
         still = self._still
         still.noise, still.known, still.longest = saved.noise, saved.known, saved.longest
         for kind, since in saved.faults:
             self._lasting[kind].since, self._lasting[kind].is_open = since, True
         return True
+
+
+def _rounded(cells: NDArray[np.float32]) -> list[list[float]]:
+    return [[round(float(value), 2) for value in row] for row in cells]
 
 
 def _packed(reference: Reference) -> str:

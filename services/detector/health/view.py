@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Grey, Reference, grid_of
+from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Grey, Reference, grid_of, without
 from services.detector.health.measures import Measures, cells_of
 from shared.clock import NS
 
@@ -25,6 +25,8 @@ COVERED_LIMIT = 0.25
 _PRESENT, _ALIGNED = 0.65, 0.35
 # A covered lens leaves less than half of the reference's structure in a picture, another view most of it.
 _OTHER = 0.6
+# A cell belongs to the view where this share of its structure is not of things that may leave; unless so few do.
+_OWN, _OWN_LEAST = 0.5, 1 / 3
 # A dark cell is covered only while the others have kept their light: else it is dusk.
 _DARK, _KEPT_LIGHT = 20.0, 0.6
 # No edge in the picture is stronger: a bag over the lens. Fog that hides all but the nearest has twice as much.
@@ -41,6 +43,11 @@ _REGISTER_NS, _BLEND_NS, _DRIFT_NS = NS, 2 * NS, 60 * NS
 _BLEND = 0.02
 # Without a reference the view is compared with that of a second ago.
 _BACK_NS = NS
+
+
+# (K, 4) float64, 0..1 of the picture.
+Boxes = NDArray[np.float64]
+NOTHING: Boxes = np.zeros((0, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,17 @@ class Seen:
 
 
 class ViewWatch:
-    """Learns the reference view and registers pictures with it."""
+    """Learns the reference view and registers pictures with it.
+
+    Attributes:
+        own: (rows, columns) share of each cell's structure that is of the view, not of cars that stand there.
+    """
 
     def __init__(self) -> None:
         self.reference: Reference | None = None
         self.first: Reference | None = None
         self.light: NDArray[np.float32] | None = None
+        self.own: NDArray[np.float32] | None = None
         self.usual, self.peak = 0.0, 0.0
         self.drift = (0.0, 0.0)
         self._learned = _Learning()
@@ -75,8 +87,13 @@ class ViewWatch:
         self._mean: Field | None = None
         self._registered = self._blended = self._drifted = 0
 
-    def take(self, measures: Measures, usable: bool, now: int) -> Seen:
-        """One measured picture; `usable`: neither black nor overexposed."""
+    def take(self, measures: Measures, usable: bool, now: int, things: Boxes = NOTHING) -> Seen:
+        """One measured picture.
+
+        Args:
+            usable: it is neither black nor overexposed.
+            things: what is in it that may leave.
+        """
         reference = self.reference
         if reference is not None and reference.field.shape != measures.field.shape:
             return Seen(moved=True, why="the picture has another shape than the reference view")
@@ -86,21 +103,22 @@ class ViewWatch:
         if measures.edge < NO_EDGE:
             return Seen(covered=True, lost=1.0)
         if reference is None:
-            return self._learn(measures, now)
-        return self._compare(reference, measures, now)
+            return self._learn(measures, now, things)
+        return self._compare(reference, measures, now, things)
 
-    def _learn(self, measures: Measures, now: int) -> Seen:
+    def _learn(self, measures: Measures, now: int, things: Boxes) -> Seen:
         moving = self._moves(measures.field, now)
         if moving:
             self._learned = _Learning()
             return Seen(moved=True, covered=False, why="the view keeps moving")
         learned = self._learned
-        learned.add(measures, now)
+        learned.add(measures, now, things)
         if now - learned.began >= _LEARN_NS and learned.count >= _LEARN_LEAST:
             mean = learned.field / learned.count
             if float(np.abs(mean).sum()) >= _STEADY * learned.length / learned.count:
                 self.reference = self.first = Reference(mean.astype(np.complex64))
                 self.light = (learned.light / learned.count).astype(np.float32)
+                self.own = self.reference.share(learned.own / learned.count)
                 fit = self.reference.fit(measures.field)
                 self.usual, self.peak = fit.alignment, self.reference.shift(measures.field)[2]
                 self._recent.clear()
@@ -119,7 +137,7 @@ class ViewWatch:
         dx, dy, peak, here = Reference(before).shift(field)
         return float(np.hypot(dx, dy)) >= SHIFT_LIMIT * max(field.shape) and peak >= here + AHEAD
 
-    def _compare(self, reference: Reference, measures: Measures, now: int) -> Seen:
+    def _compare(self, reference: Reference, measures: Measures, now: int, things: Boxes) -> Seen:
         fit = reference.fit(measures.field)
         if self._mean is None:
             self._mean = measures.field
@@ -148,22 +166,26 @@ class ViewWatch:
             other = fit.presence >= _OTHER or not covered
             return Seen(True if other else None, None if other else covered, None, lost, why)
         if not covered and not low:
-            self._follow(reference, fit, measures, now)
+            self._follow(reference, fit, measures, now, things)
         return Seen(False, covered, (x / width, y / height), lost)
 
     def _lost(self, fit: Fit, grey: Grey) -> float:
         """Share of the structured cells that have lost their structure, and not for want of light."""
-        gone = (fit.cells[..., 0] < _PRESENT) & (fit.cells[..., 1] < _ALIGNED) & fit.structured
+        assert self.light is not None
+        assert self.own is not None
+        own = fit.structured & (self.own >= _OWN)
+        if own.sum() < _OWN_LEAST * fit.structured.sum():
+            own = fit.structured
+        gone = (fit.cells[..., 0] < _PRESENT) & (fit.cells[..., 1] < _ALIGNED) & own
         if not gone.any():
             return 0.0
-        assert self.light is not None
         light = cells_of(grey, self.light.shape)
-        kept = fit.structured & ~gone
+        kept = own & ~gone
         if kept.any() and float(np.median(light[kept] / np.maximum(self.light[kept], 1.0))) < _KEPT_LIGHT:
             gone &= light >= _DARK
-        return float(gone.sum() / fit.structured.sum())
+        return float(gone.sum() / own.sum())
 
-    def _follow(self, reference: Reference, fit: Fit, measures: Measures, now: int) -> None:
+    def _follow(self, reference: Reference, fit: Fit, measures: Measures, now: int, things: Boxes) -> None:
         """Follow the light, and look now and then how far the reference has followed the camera."""
         dx, dy, peak, _ = self._at
         self.usual += _BLEND * (fit.alignment - self.usual)
@@ -171,9 +193,11 @@ class ViewWatch:
         if now - self._blended < _BLEND_NS or float(np.hypot(dx, dy)) > 0.5:
             return
         assert self.light is not None
+        assert self.own is not None
         assert self.first is not None
         self._blended = now
         self.light += _BLEND * (cells_of(measures.grey, self.light.shape) - self.light)
+        self.own += _BLEND * (reference.share(without(reference.field, things)) - self.own)
         self.reference = reference.blended(measures.field, _BLEND)
         if now - self._drifted >= _DRIFT_NS:
             self._drifted = now
@@ -196,18 +220,21 @@ class _Learning:
         self.began, self.count, self.length = 0, 0, 0.0
         self.field: NDArray[np.complex64] = np.zeros((1, 1), np.complex64)
         self.light: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+        self.own: NDArray[np.complex64] = np.zeros((1, 1), np.complex64)
 
-    def add(self, measures: Measures, now: int) -> None:
+    def add(self, measures: Measures, now: int, things: Boxes) -> None:
         """One more picture; one of another shape begins anew."""
         if not self.count or self.field.shape != measures.field.shape:
             self.__init__()  # type: ignore[misc]
             self.began = now
             self.field = np.zeros_like(measures.field)
             self.light = np.zeros(grid_of(*measures.field.shape), np.float32)
+            self.own = np.zeros_like(measures.field)
         self.count += 1
         self.length += float(np.abs(measures.field).sum())
         self.field = self.field + measures.field
         self.light = self.light + cells_of(measures.grey, self.light.shape)
+        self.own = self.own + without(measures.field, things)
 
 
 def _way(off: tuple[float, float]) -> str:

@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from services.detector.boxes import Boxes
+from services.detector.found import Found
 from services.detector.health.meter import HealthMeter
 from services.detector.snapshots import Key, Snapshots
 from services.detector.stage import Decoded
@@ -20,7 +22,7 @@ class HealthWatch:
 
     Example:
         >>> watch = HealthWatch(site.cameras)                              # doctest: +SKIP
-        >>> detections = stage.describe(item, ref, found, watch.see(item)) # doctest: +SKIP
+        >>> health = watch.see(item, found, backend.labels)                # doctest: +SKIP
     """
 
     def __init__(self, cameras: Sequence[Camera] = (), store: Store | None = None) -> None:
@@ -29,8 +31,8 @@ class HealthWatch:
         self._snapshots = Snapshots(store, "view")
         self._meters: dict[Key, HealthMeter] = {}
 
-    def see(self, decoded: Decoded) -> PictureHealth | None:
-        """The picture's condition; None where this frame is not measured."""
+    def see(self, decoded: Decoded, found: Found, labels: Sequence[str]) -> PictureHealth | None:
+        """The picture's condition; None where this frame is not measured. `found`: on it, classes in `labels`."""
         frame, box = decoded.frame, decoded.letterbox
         key = frame.camera, frame.run
         meter = self._meters.pop(key, None) or self._begin(key)
@@ -38,7 +40,8 @@ class HealthWatch:
         if len(self._meters) > _RUNS:
             del self._meters[next(iter(self._meters))]
         inner = decoded.picture[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width]
-        health = meter.step(inner, frame.captured_at)
+        things = Boxes.of(found, labels).things()
+        health = meter.step(inner, frame.captured_at, things.xyxy[~things.fixed])
         if self._snapshots.due(key, frame.captured_at):
             self._save(key, meter)
         return health

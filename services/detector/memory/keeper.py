@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 
+from services.detector.boxes import Boxes
 from services.detector.found import Found
-from services.detector.memory.boxes import Boxes
 from services.detector.memory.cells import Cells
 from services.detector.memory.road import EmptyRoad
 from services.detector.memory.watch import RoadWatch
@@ -50,7 +50,7 @@ class Memories:
         at, key = item.frame.captured_at, (item.frame.camera, item.frame.run)
         watch = self._watch(key, cells, at)
         self._seen[key] = at
-        boxes = Boxes.of(found.xyxy, found.scores, found.classes, stage.backend.labels).things()
+        boxes = Boxes.of(found, stage.backend.labels).things()
         watch.follow(boxes, at)
         if found.road is None:
             return None

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.boxes import Boxes
 from services.detector.memory.alike import Likeness
-from services.detector.memory.boxes import Boxes
 from services.detector.memory.cells import Cells
 from services.detector.memory.driven import Passes
 from services.detector.memory.road import EmptyRoad, Floats, Mask

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.memory.boxes import Boxes
+from services.detector.boxes import Boxes
+from services.detector.found import Found
 from shared.clock import NS
 from shared.jpeg import jpeg_size
 from shared.messages import Detections
@@ -94,5 +95,6 @@ def _boxes(row: Detections) -> NDArray[np.float64]:
     """(N, 5) without those that are the scenery itself, as for the memory."""
     table = np.array([(*item.box, item.score) for item in row.objects], np.float64).reshape(-1, 5)
     labels = [item.label for item in row.objects]
-    things = Boxes.of(table[:, :4], table[:, 4].astype(np.float32), np.arange(len(labels)), labels).things()
+    found = Found(table[:, :4], table[:, 4].astype(np.float32), np.arange(len(labels)))
+    things = Boxes.of(found, labels).things()
     return np.column_stack([things.xyxy, things.scores])
