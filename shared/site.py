@@ -110,6 +110,9 @@ class Camera(_Strict):
     closeups: int = Field(
         1, ge=0, le=3, description="closer looks at the far stretch of lanes per frame; each costs a forward pass"
     )
+    overview: bool = Field(
+        True, description="a smaller look at the whole picture where lanes are so near that vehicles fill it"
+    )
     zones: list[Zone] = []
     ground: Ground | None = None
 

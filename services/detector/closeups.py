@@ -48,7 +48,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """Per row of the input that a zone crosses: the zones' extent and the height of a person, pixels of the input."""
 
     row: NDArray[np.int64]
@@ -64,7 +64,7 @@ def plan(zones: Sequence[Zone], width: int, height: int, letterbox: Letterbox, c
         width, height: of the picture, pixels.
         count: how many at most.
     """
-    rows = _rows(zones, letterbox)
+    rows = rows_of(zones, letterbox)
     found: list[Region] = []
     scale = 1.0
     for _ in range(count):
@@ -81,7 +81,8 @@ def plan(zones: Sequence[Zone], width: int, height: int, letterbox: Letterbox, c
     return found
 
 
-def _rows(zones: Sequence[Zone], letterbox: Letterbox) -> _Rows:
+def rows_of(zones: Sequence[Zone], letterbox: Letterbox) -> Rows:
+    """The rows of the input that lanes cross; zones of no usual width are left out."""
     shape = letterbox.inner_height, letterbox.inner_width
     left, right, person = (np.full(shape[0], fill) for fill in (np.inf, -np.inf, np.inf))
     for zone in zones:
@@ -98,13 +99,13 @@ def _rows(zones: Sequence[Zone], letterbox: Letterbox) -> _Rows:
         across = np.minimum(inside.sum(axis=1), (inside * mask.sum(axis=0)).max(axis=1))
         person[at] = np.minimum(person[at], across * (_PERSON_M / _WIDTH_M[zone.kind]))
     row = np.flatnonzero(np.isfinite(person))
-    return _Rows(row, left[row], right[row], person[row])
+    return Rows(row, left[row], right[row], person[row])
 
 
 Box = tuple[float, float, float, float]
 
 
-def _frame(rows: _Rows, first: int, last: int, scale: float, letterbox: Letterbox, most: float) -> tuple[Box, float]:
+def _frame(rows: Rows, first: int, last: int, scale: float, letterbox: Letterbox, most: float) -> tuple[Box, float]:
     """What a close-up of these rows must show (pixels of the input), and the scale at which that fills an input."""
     while True:
         person = rows.person[last]

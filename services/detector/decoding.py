@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.detector.closeups import Region, plan
 from services.detector.letterbox import Letterbox
+from services.detector.overview import overview_of
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
 from shared.jpeg import decode_jpeg, jpeg_size
@@ -22,6 +23,7 @@ class Decoded:
     Attributes:
         picture: (H, W, 3) uint8 RGB, letterboxed.
         closeups: parts of the picture, each in an input of the same shape.
+        overview: the whole of it in a smaller input.
         width: pixels of the JPEG itself, which is what the boxes refer to.
         height: likewise.
         last: number of the camera's frame that was seen before this one, where others between them may have been shed.
@@ -34,6 +36,7 @@ class Decoded:
     width: int
     height: int
     last: int | None = None
+    overview: tuple[Letterbox, NDArray[np.uint8]] | None = None
 
     def due(self, every: int) -> bool:
         """Whether it is the first frame that is seen since the last number that is a multiple of `every`.
@@ -51,7 +54,7 @@ class Decoder:
     """Decodes frames for one model."""
 
     def __init__(self, cameras: Sequence[Camera], *, imgsz: int, stride: int, threads: int) -> None:
-        """Pictures of `cameras` get the close-ups that their zones ask for.
+        """Pictures of `cameras` get the close-ups and the overview that their zones ask for.
 
         Args:
             imgsz: longer side of the model's input, pixels.
@@ -60,7 +63,7 @@ class Decoder:
         """
         self._cameras = {camera.id: camera for camera in cameras}
         self._imgsz, self._stride = imgsz, stride
-        self._regions: dict[tuple[str, int, int], list[Region]] = {}
+        self._plans: dict[tuple[str, int, int], tuple[list[Region], Letterbox | None]] = {}
         self._pool = ThreadPoolExecutor(threads, "decode") if threads else None
 
     def decode(self, frame: Frame, last: int | None = None, out: NDArray[np.uint8] | None = None) -> Decoded:
@@ -75,26 +78,34 @@ class Decoder:
         """
         width, height = jpeg_size(frame.jpeg)
         letterbox = Letterbox.fit(width, height, self._imgsz, self._stride)
-        regions = self._closer(frame.camera, width, height, letterbox)
+        regions, smaller = self._plan(frame.camera, width, height, letterbox)
         if out is None or out.shape[:2] != letterbox.shape:
             out = np.empty((*letterbox.shape, 3), np.uint8)
         if not regions:
             letterbox.decode(frame.jpeg, out)
-            return Decoded(frame, letterbox, out, [], width, height, last)
+            return Decoded(frame, letterbox, out, [], width, height, last, _overview(letterbox, out, smaller))
         picture = decode_jpeg(frame.jpeg)
         letterbox.place(picture, out)
         closer = np.empty((len(regions), *out.shape), np.uint8)
         for region, place in zip(regions, closer, strict=True):
             region.cut(picture, place)
-        return Decoded(frame, letterbox, out, list(zip(regions, closer, strict=True)), width, height, last)
+        closeups, overview = list(zip(regions, closer, strict=True)), _overview(letterbox, out, smaller)
+        return Decoded(frame, letterbox, out, closeups, width, height, last, overview)
 
-    def _closer(self, camera_id: str, width: int, height: int, letterbox: Letterbox) -> list[Region]:
-        """The close-ups of a camera's pictures of this size."""
+    def _plan(
+        self, camera_id: str, width: int, height: int, letterbox: Letterbox
+    ) -> tuple[list[Region], Letterbox | None]:
+        """The close-ups of a camera's pictures of this size, and the input of their overview."""
         key = camera_id, width, height
-        if key not in self._regions:
+        if key not in self._plans:
             camera = self._cameras.get(camera_id)
-            self._regions[key] = plan(camera.zones, width, height, letterbox, camera.closeups) if camera else []
-        return self._regions[key]
+            closeups, overview = [], None
+            if camera is not None:
+                closeups = plan(camera.zones, width, height, letterbox, camera.closeups)
+                if camera.overview:
+                    overview = overview_of(camera.zones, width, height, letterbox, self._stride)
+            self._plans[key] = closeups, overview
+        return self._plans[key]
 
     def decode_all(
         self, frames: Sequence[Frame], last: Sequence[int | None] | None = None
@@ -123,3 +134,10 @@ class Decoder:
         """Stop the threads."""
         if self._pool:
             self._pool.shutdown()
+
+
+def _overview(
+    letterbox: Letterbox, whole: NDArray[np.uint8], smaller: Letterbox | None
+) -> tuple[Letterbox, NDArray[np.uint8]] | None:
+    """The picture of the whole look once more, in the smaller input."""
+    return None if smaller is None else (smaller, smaller.placed(letterbox.inside(whole)))

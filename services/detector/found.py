@@ -58,14 +58,14 @@ def in_region(boxes: Boxes, region: Region, shape: tuple[int, int], width: int, 
     return placed.only(np.flatnonzero(~cut.any(axis=1)))
 
 
-def merge(whole: Found, closer: Found) -> Found:
-    """One list: of two boxes of the same thing the closer look's, unless the other has a much better score."""
+def merge(whole: Found, closer: Found, favour: float = _CLOSER) -> Found:
+    """One list: of two boxes of the same thing the closer look's, unless the other scores `favour` times as much."""
     if not len(whole.scores) or not len(closer.scores):
         return replace(closer, heads=whole.heads, road=whole.road) if not len(whole.scores) else whole
     common = intersection(whole.xyxy, closer.xyxy)
     sizes, others = area(whole.xyxy)[:, None], area(closer.xyxy)[None]
     same = (common >= _SAME_UNION * (sizes + others - common)) & (common >= _SAME_PART * np.minimum(sizes, others))
-    wins = closer.scores[None] * _CLOSER >= whole.scores[:, None]
+    wins = closer.scores[None] * favour >= whole.scores[:, None]
     kept = whole.only(np.flatnonzero(~(same & wins).any(axis=1)))
     added = closer.only(np.flatnonzero(~(same & ~wins).any(axis=0)))
     order = np.argsort(-np.concatenate([kept.scores, added.scores]), kind="stable")

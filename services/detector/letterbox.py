@@ -71,7 +71,7 @@ class Letterbox:
                 (self.inner_width, self.inner_height),
                 interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
             )
-        self._inside(out)[:] = picture
+        self.inside(out)[:] = picture
         self._pad(out)
 
     def placed(self, picture: Picture) -> NDArray[np.uint8]:
@@ -89,14 +89,14 @@ class Letterbox:
         Raises:
             PoisonMessageError: truncated or corrupt, or too large.
         """
-        inside = self._inside(out)
+        inside = self.inside(out)
         picture = decode_jpeg(jpeg, min_width=self.inner_width, min_height=self.inner_height, out=inside)
         if picture is inside:
             self._pad(out)
         else:
             self.place(picture, out)
 
-    def _inside(self, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def inside(self, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture's part of an input."""
         return out[self.top : self.top + self.inner_height, self.left : self.left + self.inner_width]
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from services.detector.found import Found, in_region, merge
 from services.detector.letterbox import Letterbox, joined
 from services.detector.memory.cells import Cells, cells_of
 from services.detector.memory.descriptors import LAYERS, describe_patches
+from services.detector.overview import in_overview
 from shared.condition import PictureHealth
 from shared.exceptions import PoisonMessageError
 from shared.frames import Frame
@@ -58,7 +59,7 @@ class DetectorStage:
         self, backend: Backend, *, imgsz: int = 640, decode_threads: int = 2, cameras: Sequence[Camera] = (),
         heads_every_s: float = 0.0, memory_every_s: float = 0.0,
     ) -> None:  # fmt: skip
-        """Pictures of `cameras` get the close-ups that their zones ask for; others are seen as a whole.
+        """Pictures of `cameras` get the close-ups and overviews that their zones ask for; others are seen as a whole.
 
         The heads judge a frame of each of them every `heads_every_s` seconds by the camera's rate, and every frame of
         others, whose rate is not known. Likewise for the memory of their roads, `memory_every_s`; 0: never.
@@ -105,8 +106,8 @@ class DetectorStage:
         return self._decoder.decode_all(frames, last)
 
     def infer(self, decoded: Sequence[Decoded]) -> list[Found]:
-        """What is on each frame, in order: `see` and `look_closer` together."""
-        return self.look_closer(decoded, self.see(decoded))
+        """What is on each frame, in order: `see`, `look_closer` and `step_back` together."""
+        return self.step_back(decoded, self.look_closer(decoded, self.see(decoded)))
 
     def see(self, decoded: Sequence[Decoded]) -> list[Found]:
         """What the whole pictures show and the heads say, in order: one forward pass per input shape."""
@@ -155,6 +156,16 @@ class DetectorStage:
                     found[index] = merge(found[index], closer)
         return found
 
+    def step_back(self, decoded: Sequence[Decoded], seen: Sequence[Found]) -> list[Found]:
+        """`seen` with what the overviews show: one more, smaller forward pass per input shape."""
+        found = list(seen)
+        overviews = {index: item.overview for index, item in enumerate(decoded) if item.overview is not None}
+        for indices in _groups({index: letterbox.shape for index, (letterbox, _) in overviews.items()}):
+            output = self.backend.forward(joined([overviews[index][1] for index in indices]))
+            for index, boxes in zip(indices, output.boxes, strict=True):
+                found[index] = merge(found[index], in_overview(boxes, overviews[index][0]), favour=1.0)
+        return found
+
     def describe(
         self, item: Decoded, ref: FrameRef, found: Found, health: PictureHealth | None = None,
         surface: Surface | None = None,
@@ -198,7 +209,11 @@ class DetectorStage:
 
 def _by_shape(decoded: Sequence[Decoded], indices: Iterable[int]) -> list[list[int]]:
     """The frames with these indices, grouped by the shape of their input."""
+    return _groups({index: decoded[index].letterbox.shape for index in indices})
+
+
+def _groups(shapes: Mapping[int, tuple[int, int]]) -> list[list[int]]:
     groups: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for index in indices:
-        groups[decoded[index].letterbox.shape].append(index)
+    for index, shape in shapes.items():
+        groups[shape].append(index)
     return list(groups.values())

@@ -188,6 +188,14 @@ def test_a_cover_over_a_view_that_was_learned_with_cars_is_told_also_when_they_h
     assert 30 <= first["covered"] <= 45
 
 
+def test_a_cover_without_any_noise_is_told_as_soon() -> None:
+    pictures = road(40)
+    for picture in pictures[20 * FPS :]:
+        picture[:, 320:] = 60  # as JPEG leaves a dark, even surface
+    first = told(watch(pictures))
+    assert 30 <= first["covered"] <= 35
+
+
 def test_a_view_full_of_cars_is_judged_by_them() -> None:
     pictures = square(45, 99)
     for picture in pictures:

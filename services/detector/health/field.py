@@ -22,6 +22,8 @@ Grey = NDArray[np.float32]
 _EDGE = 6.0
 # Cells of the picture, columns of the longer side: a cell is large enough to have some structure.
 _CELLS = 12
+# Of less than this presence little is left but what a mean remembers: a cover without any noise has no directions.
+_TRACE = 0.1
 # A correlation from here on is no chance, and a place is better than another from so much more on.
 CLEAR, AHEAD = 0.2, 0.05
 _STEPS = 31
@@ -79,7 +81,9 @@ class Reference:
         same = (self.field.real * field.real + self.field.imag * field.imag).astype(np.float32)
         both_cells, same_cells = self._per_cell(both), self._per_cell(same)
         cells = np.stack(
-            [both_cells / self._total, same_cells / np.maximum(both_cells, 1e-6)], axis=-1, dtype=np.float32
+            [both_cells / self._total, same_cells / np.maximum(both_cells, _TRACE * self._total)],
+            axis=-1,
+            dtype=np.float32,
         )
         whole, total = float(both_cells.sum()), float(self._total.sum())
         return Fit(whole / total, float(same_cells.sum()) / max(whole, 1e-6), cells, self.structured)

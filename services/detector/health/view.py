@@ -154,7 +154,8 @@ class ViewWatch:
         if float(np.hypot(x, y)) >= limit and (elsewhere or float(np.hypot(dx, dy)) < limit):
             off = x / width, y / height
             return Seen(True, None, off, lost, f"the view lies {_way(off)} of its reference view")
-        if low and reference.turned(measures.field, limit):
+        # A smooth surface may fit here and there by chance.
+        if low and fit.presence >= _OTHER and reference.turned(measures.field, limit):
             return Seen(True, None, None, lost, "the view is turned or zoomed against its reference view")
         home = peak >= CLEAR and float(np.hypot(x, y)) < limit
         strays = fit.alignment < ALIGNMENT_LIMIT * self.usual and not home
