@@ -15,6 +15,9 @@ from shared.messages import Box, TrackedObject
 _RADIUS, _GROWTH = 0.25, 1.25
 # Found on this share of the frames at least. Traffic that flows has a box at the same place on one frame in ten.
 _SEEN = 0.4
+# Sizes per second over the last second: who is as fast does not rest. Far traffic is slow, and where its tracks begin
+# there is always one car or another.
+_MOVES = 0.5
 # Two vehicles at the same place are chance; three in so short a time are one that stands.
 _LEAST = 3
 # A vehicle far away moves by less than its radius in this time, but it moves: in each half of it by this share of its
@@ -47,11 +50,13 @@ class Rest:
 def rests(looks: Sequence[Look], zone: str, leave_out: frozenset[str]) -> list[Rest]:
     """The places on a lane at which something stayed, the longest first; each object may be found several times.
 
+    What moves does not count, wherever others were before it.
+
     Args:
         looks: in order of time.
         leave_out: labels of objects that do not count.
     """
-    found = ((index, item) for index, look in enumerate(looks) for item in look.on_lane(zone))
+    found = ((index, item) for index, look in enumerate(looks) for item in look.on_lane(zone) if item.speed < _MOVES)
     seen = [
         (index, item)
         for index, item in found

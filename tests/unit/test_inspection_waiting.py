@@ -58,6 +58,25 @@ def test_a_car_that_crept_and_has_stopped_does(until_s: float) -> None:
     assert inspect([stream, frames("km42", end_s=30)]).verdict == "not-clear"
 
 
+def far_traffic(tracks: Tracks, standing: bool = False) -> Tracks:
+    """A car begins every 4 s at the lane's far end and moves off by 0.6 of its size a second; its speed is known after
+    half a second."""
+    number, since = divmod((tracks.frame.captured_at - START + 60 * NS) / NS, 4.0)
+    cars = []
+    for track, age in ((number, since), (number - 1, since + 4.0)):
+        way = 0.0 if standing else 0.024 * age
+        box = (0.40, 0.62 + way, 0.4225, 0.66 + way)
+        cars.append(thing("car", box, track_id=int(track), speed=0.0 if standing or age < 0.5 else 0.6))
+    return tracks.model_copy(update={"objects": cars})
+
+
+def test_far_traffic_that_follows_itself_does_not_rest() -> None:
+    stream = [far_traffic(tracks) for tracks in frames("km41", end_s=30)]
+    assert inspect([stream, frames("km42", end_s=30)]).verdict == "clear"
+    jam = [far_traffic(tracks, standing=True) for tracks in frames("km41", end_s=30)]
+    assert inspect([jam, frames("km42", end_s=30)]).verdict == "not-clear"
+
+
 @pytest.mark.parametrize("jitter", [0.0, 0.01, 0.03, 0.05])
 def test_boxes_that_jitter_at_rest_do_not_creep(jitter: float) -> None:
     """Standard deviation of the box's place, in sizes."""
