@@ -143,6 +143,19 @@ def test_a_track_that_slips_back_in_a_queue_is_no_wrong_way_and_a_lone_car_that_
     assert "wrong-way" in {change.incident for change in play(8, slipping)}
 
 
+def test_a_wrong_way_beside_a_vehicle_that_is_missed_by_turns_waits_until_it_is_alone() -> None:
+    slipping = lambda t: thing("car", 0.35, 0.5 - 0.04 * min(max(t - 2.0, 0.0), 4.0))  # noqa: E731
+
+    def flickers(t: float) -> DetectedObject | None:
+        there = t < 5.0 and round(t * FPS) % 5 < 2
+        return thing("car", 0.35, 0.56 - 0.04 * max(t - 2.0, 0.0)) if there else None
+
+    opened = [change for change in play(8, slipping, flickers) if change.incident == "wrong-way"]
+    assert opened[0].detected_at / NS == pytest.approx(5.3, abs=0.4)
+    alone = [change for change in play(8, slipping) if change.incident == "wrong-way"]
+    assert alone[0].detected_at / NS < 4.0
+
+
 def test_a_track_that_slips_to_where_another_vehicle_stood_a_moment_ago_is_no_wrong_way() -> None:
     """The vehicle behind is missed from the moment on at which the other one's track goes back to its place."""
     slipping = lambda t: thing("car", 0.35, 0.6 - 0.05 * min(max(t - 4.0, 0.0), 2.0))  # noqa: E731

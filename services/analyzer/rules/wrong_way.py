@@ -26,6 +26,8 @@ _FORGET_NS = 2 * NS
 # Far away the boxes of a queue overlap, and a track slips from a car to the one behind when they move up. Who has
 # another vehicle of the lane within this many sizes goes nowhere, and is not told.
 _ALONE = 2.0
+# ... until that one was missed for as long: in rain the detector sees one car or another of a queue by turns.
+_ALONE_NS = int(0.6 * NS)
 # A track also slips to who stands in the lane beside: who has not gone farther than that yet, and has one that stood
 # there so near, may have.
 _BESIDE = 1.0
@@ -43,12 +45,14 @@ _REACH = 4.0
 
 @dataclass(slots=True)
 class _Travel:
-    """A track's course; since when it goes the wrong way; when that, and the track, was last seen; UTC ns."""
+    """A track's course; since when it goes the wrong way; when that, the track, others beside it were last seen; UTC
+    ns."""
 
     course: Course = field(default_factory=Course)
     since: int | None = None
     last: int = 0
     seen: int = 0
+    crowded: int | None = None
 
 
 _STATE: TypeAdapter[tuple[list[tuple[int, _Travel]], JsonValue, JsonValue]] = TypeAdapter(
@@ -104,6 +108,8 @@ class WrongWay:
         now = scene.captured_at
         travel = self._travels.setdefault(track.track_id, _Travel())
         travel.seen = now
+        if _crowded(track, watch, scene):
+            travel.crowded = now
         run = self._runs.tangent(watch.zone, scene.aspect, track.ground)
         turned = travel.course.turned_at(track, run, scene.aspect, now)
         if turned is None or track.score < _MIN_SCORE:
@@ -114,7 +120,7 @@ class WrongWay:
         opens = (
             now - travel.since >= watch.after_ns
             and watch.may_open(now)
-            and not _crowded(track, watch, scene)
+            and (travel.crowded is None or now - travel.crowded >= _ALONE_NS)
             and not self._slipped(track, travel, watch, now)
         )
         return Claim(track, watch.zone.id, watch.severity, travel.since, opens)
