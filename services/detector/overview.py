@@ -2,7 +2,7 @@
 
 Straight above a lane a car fills half of the model's input, and a model that learned cars from the side and from afar
 takes it for a thing, or for nothing. At a smaller scale the same car has its usual size, and the same model is sure of
-it; and such a look costs a small part of the first one. As for close-ups, the zones say where: by the width of lanes.
+it; such a look costs a quarter to a third of the first. As for close-ups, the zones say where: by the width of lanes.
 """
 
 from collections.abc import Sequence

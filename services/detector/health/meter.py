@@ -12,7 +12,7 @@ from services.detector.health.field import Reference
 from services.detector.health.lasting import Lasting
 from services.detector.health.measures import Measures, measure
 from services.detector.health.still import Stillness
-from services.detector.health.view import COVERED_LIMIT, NOTHING, Boxes, Seen, ViewWatch
+from services.detector.health.view import COVERED_LIMIT, NOTHING, Rows, Seen, ViewWatch
 from shared.clock import NS
 from shared.condition import PictureFault, PictureFaultKind, PictureHealth
 
@@ -87,7 +87,7 @@ class HealthMeter:
         self._last: int | None = None
 
     def step(
-        self, picture: NDArray[np.uint8], captured_at: int, things: Boxes = NOTHING
+        self, picture: NDArray[np.uint8], captured_at: int, things: Rows = NOTHING
     ) -> PictureHealth | None:  # fmt: skip
         """Take one (H, W, 3) uint8 RGB picture; None when it is not measured (most are not, late ones never).
 
@@ -102,7 +102,7 @@ class HealthMeter:
         self._last = captured_at
         return self._judge(measure(picture), captured_at, things)
 
-    def _judge(self, m: Measures, now: int, things: Boxes) -> PictureHealth:
+    def _judge(self, m: Measures, now: int, things: Rows) -> PictureHealth:
         black = m.highlight < _BLACK and m.contrast < _FLAT
         white = m.clipped >= _WHITE
         seen = self._view.take(m, not (black or white), now, things)

@@ -46,8 +46,8 @@ _BACK_NS = NS
 
 
 # (K, 4) float64, 0..1 of the picture.
-Boxes = NDArray[np.float64]
-NOTHING: Boxes = np.zeros((0, 4))
+Rows = NDArray[np.float64]
+NOTHING: Rows = np.zeros((0, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class ViewWatch:
         self._mean: Field | None = None
         self._registered = self._blended = self._drifted = 0
 
-    def take(self, measures: Measures, usable: bool, now: int, things: Boxes = NOTHING) -> Seen:
+    def take(self, measures: Measures, usable: bool, now: int, things: Rows = NOTHING) -> Seen:
         """One measured picture.
 
         Args:
@@ -106,7 +106,7 @@ class ViewWatch:
             return self._learn(measures, now, things)
         return self._compare(reference, measures, now, things)
 
-    def _learn(self, measures: Measures, now: int, things: Boxes) -> Seen:
+    def _learn(self, measures: Measures, now: int, things: Rows) -> Seen:
         moving = self._moves(measures.field, now)
         if moving:
             self._learned = _Learning()
@@ -137,7 +137,7 @@ class ViewWatch:
         dx, dy, peak, here = Reference(before).shift(field)
         return float(np.hypot(dx, dy)) >= SHIFT_LIMIT * max(field.shape) and peak >= here + AHEAD
 
-    def _compare(self, reference: Reference, measures: Measures, now: int, things: Boxes) -> Seen:
+    def _compare(self, reference: Reference, measures: Measures, now: int, things: Rows) -> Seen:
         fit = reference.fit(measures.field)
         if self._mean is None:
             self._mean = measures.field
@@ -186,7 +186,7 @@ class ViewWatch:
             gone &= light >= _DARK
         return float(gone.sum() / own.sum())
 
-    def _follow(self, reference: Reference, fit: Fit, measures: Measures, now: int, things: Boxes) -> None:
+    def _follow(self, reference: Reference, fit: Fit, measures: Measures, now: int, things: Rows) -> None:
         """Follow the light, and look now and then how far the reference has followed the camera."""
         dx, dy, peak, _ = self._at
         self.usual += _BLEND * (fit.alignment - self.usual)
@@ -223,7 +223,7 @@ class _Learning:
         self.light: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self.own: NDArray[np.complex64] = np.zeros((1, 1), np.complex64)
 
-    def add(self, measures: Measures, now: int, things: Boxes) -> None:
+    def add(self, measures: Measures, now: int, things: Rows) -> None:
         """One more picture; one of another shape begins anew."""
         if not self.count or self.field.shape != measures.field.shape:
             self.__init__()  # type: ignore[misc]
