@@ -129,3 +129,12 @@ def test_an_insect_whose_track_slips_to_a_car_is_no_animal() -> None:
     assert play(4, crawls) == []
     alone = play(4, lambda t: crawls(min(t, 1.5)).model_copy(update={"score": 0.5}))
     assert summary(alone) == [("animal-on-lane", "opened")]
+
+
+def test_two_glimpses_within_a_second_are_no_person_yet() -> None:
+    """An insect on the lens is a person for a moment, and once more."""
+    glimpsed = lambda t: thing("person", 0.3, 0.5, score=0.4) if t < 0.4 or 0.9 <= t < 1.3 else None  # noqa: E731
+    assert play(4, glimpsed) == []
+    stays = lambda t: thing("person", 0.3, 0.5, score=0.4) if t < 0.4 or t >= 0.9 else None  # noqa: E731
+    (told,) = [change for change in play(4, stays) if change.change == "opened"]
+    assert 1.3 < told.detected_at / NS < 2.0

@@ -202,13 +202,13 @@ class PresenceRule:
         if sighting.named_sum < _BY_NAME * sighting.score_sum or not self._is_called_so(track):
             return False
         mean = sighting.score_sum / sighting.seen
+        total = sighting.score_sum / sighting.frames * (scene.captured_at - sighting.began)
+        if total < _MIN_SCORE * watch.after_ns:
+            return False
         if mean >= _MIN_SCORE:
             return True
-        total = sighting.score_sum / sighting.frames * (scene.captured_at - sighting.began)
         moved = math.dist(track.ground, sighting.first) >= _WEAK_MOVES * track.size
-        return (
-            mean >= _WEAKEST and total >= _MIN_SCORE * watch.after_ns and moved and not self._rides(track, watch, scene)
-        )
+        return mean >= _WEAKEST and moved and not self._rides(track, watch, scene)
 
     def _on_foot(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Whether it moves as somebody on foot does; for rules that ask."""
