@@ -23,7 +23,8 @@ NO_BOXES = Boxes(
 class Road:
     """Descriptors of unit length with noise; `light` turns all of them, a thing replaces those below its box.
 
-    `even`: all patches at one height look alike, as on asphalt; else each has a look of its own.
+    `even`: all patches at one height look alike, as on asphalt; else each has a look of its own. `luma`, when it is
+    set, is the picture that they are said to be of.
     """
 
     def __init__(self, seed: int = 1, *, even: bool = False) -> None:
@@ -32,6 +33,7 @@ class Road:
         self.cells: Cells = cells
         self.watch = RoadWatch(cells)
         self.now = 0
+        self.luma: np.ndarray | None = None
         self._random = np.random.default_rng(seed)
         self._base = self._unit(self._random.standard_normal((len(cells), 96)))
         if even:
@@ -67,7 +69,7 @@ class Road:
                 hit = self.cells.under(np.array([foot]))
                 look[hit] += 0.35 * (self._thing[hit] - look[hit])
             self.watch.follow(boxes, self.now)
-            told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now))
+            told.append(self.watch.read(self._unit(look).astype(np.float32), boxes, self.now, self.luma))
             self.now += EVERY
         return told
 

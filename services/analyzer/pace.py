@@ -17,9 +17,9 @@ from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.site import Zone
 
-# Whoever was slower than this on its way, sizes per second in the mean, shows nothing: a queue crawls like that. A car at
-# this speed does 7 km/h seen from above and 14 seen along the road, so who keeps up with it does not walk. Far away free
-# traffic is as slow as that too, but not over its whole way.
+# Whoever was slower than this on its way, sizes per second in the mean, shows nothing: a queue crawls like that. A car
+# at this speed does 7 km/h seen from above and 14 seen along the road, so who keeps up with it does not walk. Far away
+# free traffic is as slow as that too, but not over its whole way.
 _FLOWS = 0.7
 # A pace is known after so many vehicles.
 _KNOWN = 3

@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 
+import cv2
 import numpy as np
 
 from services.detector.boxes import Boxes
@@ -54,7 +55,7 @@ class Memories:
         watch.follow(boxes, at)
         if found.road is None:
             return None
-        surface = watch.read(found.road, boxes, at)
+        surface = watch.read(found.road, boxes, at, cv2.cvtColor(item.picture, cv2.COLOR_RGB2GRAY))  # type: ignore[arg-type]
         if self._snapshots.due(key, at):
             self._save(key, watch)
         return surface
@@ -101,11 +102,12 @@ class Memories:
 
 
 def pack(watch: RoadWatch, road: EmptyRoad, model: str, at: int) -> bytes:
-    """A snapshot: the road's looks, what was proven, and what it belongs to."""
+    """A snapshot: the road's looks, what was proven, what the light alone has changed, and what it belongs to."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("about.json", json.dumps({"model": model, "cells": watch.cells.digest, "at": at}))
         archive.writestr("passes", watch.passes.astype("<i8").tobytes())
+        archive.writestr("lit", np.packbits(watch.lit).tobytes())
         archive.writestr("road.npz", road.to_bytes())
     return buffer.getvalue()
 
@@ -120,6 +122,8 @@ def unpack(value: bytes, cells: Cells, model: str) -> tuple[RoadWatch, int]:
         with zipfile.ZipFile(io.BytesIO(value)) as archive:
             about = json.loads(archive.read("about.json"))
             passes = np.frombuffer(archive.read("passes"), "<i8").astype(np.int64)
+            # Snapshots of older versions know nothing of the light.
+            lit = np.frombuffer(archive.read("lit"), np.uint8) if "lit" in archive.namelist() else None
             road = archive.read("road.npz")
     except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError(f"not a snapshot: {error}") from None
@@ -127,4 +131,5 @@ def unpack(value: bytes, cells: Cells, model: str) -> tuple[RoadWatch, int]:
         raise ValueError("it is of another model or other zones")
     if passes.shape != (len(cells),):
         raise ValueError("its patches are not those of the zones")
-    return RoadWatch(cells, EmptyRoad.from_bytes(road, len(cells)), passes), int(about["at"])
+    mask = None if lit is None else np.unpackbits(lit, count=len(cells)).astype(np.bool_)
+    return RoadWatch(cells, EmptyRoad.from_bytes(road, len(cells)), passes, mask), int(about["at"])

@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 from services.detector.boxes import Boxes
 from services.detector.memory.alike import Likeness
 from services.detector.memory.cells import Cells
+from services.detector.memory.drift import Drift
 from services.detector.memory.driven import Passes
+from services.detector.memory.light import Luma
+from services.detector.memory.lit import Lit
+from services.detector.memory.plate import Plate
+from services.detector.memory.readings import Readings
 from services.detector.memory.road import EmptyRoad, Floats, Mask
 from services.detector.memory.still import Stillness
 from shared.clock import NS
 from shared.surface import Surface, Unfamiliar, ZoneSurface
 
-# A passing vehicle makes every patch unfamiliar for a moment; what stays is so in all but one of these readings.
-READINGS, _OPEN = 6, 5
-# Readings that lie farther apart than this are no sequence any more.
-_GAP_NS = 5 * NS
 # A patch is learned every 2 s while little is known, and every 10 s later on.
 _LEARN_NS, _REFRESH_NS = 2 * NS, 10 * NS
 # Only what looks clearly familiar is learned, and nothing beside what does not: a thing at rest is never absorbed.
@@ -34,6 +35,8 @@ _ALONE, _SPREADS = 1.5, 0.8
 # So many side by side that are each unfamiliar by this share of their thresholds are a doubt together, such as a grey
 # thing at a lane's edge. On 12 empty roads of the dev split such groups begin at 0.55.
 _TOGETHER, _NEARLY = 3, 0.65
+# With another light a patch looks otherwise from this share on.
+_OTHER = 0.5
 # The most that is scored where this does not suffice: below 0.5, which is the threshold of the method.
 _DOUBT = 0.49
 # A region lies there for as long as half of its patches look as they do: what moves on has new ones all the time.
@@ -47,13 +50,17 @@ _PASSES = 2
 class RoadWatch:
     """The memory of one camera's road, with the last seconds."""
 
-    def __init__(self, cells: Cells, road: EmptyRoad | None = None, passes: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self, cells: Cells, road: EmptyRoad | None = None, passes: NDArray[np.int64] | None = None,
+        lit: Mask | None = None,
+    ) -> None:  # fmt: skip
         self.cells, self._road = cells, road
         count = len(cells)
         self._passes = Passes(cells, passes)
-        self._still, self._likeness = Stillness(count), Likeness(cells)
+        self._still, self._likeness, self._drift = Stillness(count), Likeness(cells), Drift(count)
+        self._lit, self._plate = Lit(count, lit), Plate(cells)
         self._doubted = np.zeros(count, np.bool_)
-        self._readings: list[tuple[int, Floats]] = []
+        self._readings = Readings()
         self._learned_at: int | None = None
         self._changed_since: int | None = None
         self._compare()
@@ -69,6 +76,11 @@ class RoadWatch:
         self._count()
         return self._passes.counts
 
+    @property
+    def lit(self) -> Mask:
+        """(K,) the patches that look unfamiliar by the light alone."""
+        return self._lit.mask
+
     def follow(self, boxes: Boxes, at: int) -> None:
         """Take the boxes of a frame, also of one that is not read: where vehicles drive, nothing lies."""
         if self._passes.take(boxes.xyxy[boxes.drives & (boxes.scores >= _SURE)], at):
@@ -78,30 +90,36 @@ class RoadWatch:
         self._passes.count(np.ones(len(self.cells), np.bool_) if self._road is None else self._road.known)
 
     def confirm(self, zone: str) -> None:
-        """A person says that nothing is on a zone: the patches that are known and not unfamiliar now are proven."""
+        """A person says that nothing is on a zone: the patches that are known are proven, but for those that are
+        unfamiliar now, unless by the light."""
         if self._road is None or zone not in self.cells.zones:
             return
         member = self.cells.member[self.cells.zones.index(zone)]
-        self.passes[member & self._road.known & (self._still.since == 0) & ~self._doubted] += _PASSES
+        self.passes[member & self._road.known & (self.lit | ((self._still.since == 0) & ~self._doubted))] += _PASSES
         self._compare()
 
-    def read(self, now: Floats, boxes: Boxes, at: int) -> Surface:
-        """Take a frame's (K, D) descriptors; `at` is UTC ns and never runs back."""
+    def read(self, now: Floats, boxes: Boxes, at: int, luma: Luma | None = None) -> Surface:
+        """Take a frame's (K, D) descriptors; `at` is UTC ns and never runs back.
+
+        `luma`: (H, W) uint8, the model's input; without it what came with the light is not told from things.
+        """
         if self._road is None:
             self._road = EmptyRoad(len(self.cells), now.shape[1])
-        if self._readings and at - self._readings[-1][0] > _GAP_NS:
-            self._readings.clear()
         self._count()  # before more of the road is known
-        named = self.cells.under(boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)], _GROW)
-        distance = self._road.distance(now, ~named, _FAMILIAR * self._road.threshold)
-        self._readings = [*self._readings[1 - READINGS :], (at, np.where(named, np.nan, distance).astype(np.float32))]
-        held = np.array([values for _, values in self._readings])
-        stays, few = _stays(held)
+        moving = boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)]
+        named = self.cells.under(moving, _GROW)
+        if luma is not None:
+            self._lit.light.see(luma, moving, at)
+            self._plate.see(luma, ~named)
+        distance = self._distance(now, ~named, at)
+        self._readings.take(np.where(named, np.float32(np.nan), distance), at)
+        stays, few = self._readings.stays()
         known, limit = self._road.known, self._road.threshold
+        self._lit.changes(distance >= _OTHER * limit, known & ~named, at)
         odd = known & ~few & (stays >= limit)
         # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
         # free, and too little to say that something else than them is there.
-        hidden = known & ~(held < _SPREADS * limit).any(axis=0)
+        hidden = known & ~self._readings.once_below(_SPREADS * limit)
         seen = known & ~few
         ratio = np.where(seen, stays / limit, np.float32(0))
         # What was unfamiliar, or nearly so, and is hidden since, nobody has seen go.
@@ -113,7 +131,8 @@ class RoadWatch:
             if at - (self._changed_since or at) >= _CHANGED_NS:
                 self._forget()
         else:
-            self._still.see(now, odd, ~named, unseen, _FAMILIAR * limit, self._readings[0][0], at)
+            self._still.see(now, odd, ~named, unseen, _FAMILIAR * limit, self._readings.first, at)
+            self._lit.see(now, ratio >= _OTHER, seen & ~named, _FAMILIAR * limit, self.passes, at)
             state = "watching" if self._share(known) >= 0.5 else "learning"
             regions = self._regions(odd, ratio) + self._unlike()
             surface = Surface(
@@ -121,6 +140,17 @@ class RoadWatch:
             )
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
+
+    def _distance(self, now: Floats, free: Mask, at: int) -> Floats:
+        """(K,) to the nearest look of the road, of before or of lately."""
+        assert self._road is not None
+        close = _FAMILIAR * self._road.threshold
+        lately = self._drift.distance(now)
+        near = lately < close
+        distance = np.minimum(self._road.distance(now, free & ~near, close), lately)
+        known = free & self._road.known
+        self._drift.follow(now, near & known, known & (distance < close), at)
+        return distance
 
     def _in_doubt(self, ratio: Floats) -> Mask:
         """The patches that are unfamiliar, or nearly so by themselves or together."""
@@ -146,6 +176,8 @@ class RoadWatch:
         self._road = EmptyRoad(len(self.cells), self._road.dimensions)
         self.passes[:] = 0
         self._still.clear()
+        self._drift.clear()
+        self._lit.clear()
         self._doubted[:] = False
         self._compare()
         self._readings.clear()
@@ -173,8 +205,9 @@ class RoadWatch:
             sure = part.sum() > 1 or strongest >= _ALONE
             if not part.any():
                 part = whole
-            score = round(min(0.5 * strongest, 1.0 if sure else _DOUBT), 4)
-            since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings[0][0]
+            by_light = sure and (self._lit.mostly(part) or self._plate.is_soft(part))
+            score = round(min(0.5 * strongest, 1.0 if sure and not by_light else _DOUBT), 4)
+            since = int(np.quantile(self._still.since[part], _HALF, method="lower")) or self._readings.first
             place = part & on_road if (part & on_road).any() else on_road
             found.append(Unfamiliar(box=self.cells.box(place), score=score, since=since))
         return found
@@ -201,17 +234,10 @@ class RoadWatch:
         self._learned_at = at
         near = self.cells.beside(odd)
         limit = _FAMILIAR * road.threshold
-        familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near)
+        familiar = ~road.known | ((distance < limit) & (stays < limit) & ~near) | self._lit.driven(self.passes, _PASSES)
         wide, high = self.cells.size
         around = boxes.xyxy + _BESIDE * np.array([-wide, -high, wide, high])
-        road.learn(now, familiar & ~self.cells.under(boxes.xyxy, _GROW) & ~self.cells.under(around), at)
+        learned = familiar & ~self.cells.under(boxes.xyxy, _GROW) & ~self.cells.under(around)
+        road.learn(now, learned, at)
+        self._plate.learn(learned)
         self._compare()
-
-
-def _stays(held: Floats) -> tuple[Floats, Mask]:
-    """Of (readings, K) distances the second least of each patch, and where too few were open to say."""
-    few = np.isfinite(held).sum(axis=0) < _OPEN
-    if len(held) < 2:
-        return np.zeros(held.shape[1], np.float32), np.ones(held.shape[1], np.bool_)
-    least = np.sort(np.where(np.isnan(held), np.inf, held), axis=0)[1]
-    return np.where(few, np.float32(0), least).astype(np.float32), few

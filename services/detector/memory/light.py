@@ -1,0 +1,70 @@
+"""When the light of the whole picture has changed: the sun comes out, lamps are switched on, the exposure jumps.
+Shadows and pools of light that come in that moment are no things."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.clock import NS
+
+Luma = NDArray[np.uint8]
+Times = NDArray[np.int64]
+
+# The picture in so many cells, and a cell that is brighter or darker than so long before by more than this share. By
+# the lesser share a change begins.
+_COLUMNS, _ROWS = 16, 9
+_BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
+# Noise in the dark is no light: grey levels that count as none.
+_FLOOR = 4.0
+# So many of the cells without a vehicle or person must have changed; fewer than these are no whole picture.
+_SHARE, _LEAST = 0.3, 36
+# What comes so long before or after belongs to it; changes are remembered for as long as traffic may hide a place.
+_AROUND_NS, _REMEMBERED_NS = 3 * NS // 5, 60 * NS
+# Readings farther apart than this cannot be compared.
+_GAP_NS = 5 * NS
+
+
+class Light:
+    """Of one camera."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[int, NDArray[np.float32], NDArray[np.bool_]]] = []
+        self._changes: list[tuple[int, int]] = []
+        self._goes_on = False
+        x, y = np.meshgrid((np.arange(_COLUMNS) + 0.5) / _COLUMNS, (np.arange(_ROWS) + 0.5) / _ROWS)
+        self._x, self._y = x.ravel(), y.ravel()
+
+    def see(self, luma: Luma, boxes: NDArray[np.float64], at: int) -> None:
+        """Take a picture, (H, W) uint8, UTC ns, with the (N, 4) boxes of what moves on it, 0..1."""
+        if self._seen and not 0 <= at - self._seen[-1][0] <= _GAP_NS:
+            self._seen.clear()
+            self._goes_on = False
+        means = cv2.resize(luma, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
+        x1, y1, x2, y2 = boxes[:, :, None].transpose(1, 0, 2)
+        free = ~((x1 <= self._x) & (self._x < x2) & (y1 <= self._y) & (self._y < y2)).any(axis=0)
+        self._seen.append((at, np.log(means + np.float32(_FLOOR)), free))
+        while len(self._seen) > 1 and self._seen[1][0] <= at - _BEFORE_NS:
+            del self._seen[0]
+        changed = self._changed(-1, _OTHER)
+        if changed and self._goes_on:  # it is seen for as long as pictures are compared with one before it
+            begin, end = self._changes[-1]
+            self._changes[-1] = begin, max(end, at - _BEFORE_NS + at - self._seen[-2][0])
+        elif changed:
+            first = next(number for number in range(1, len(self._seen)) if self._changed(number, _BEGINS))
+            self._changes.append((self._seen[first - 1][0], at))
+        self._goes_on = changed
+        while self._changes and self._changes[0][1] < at - _REMEMBERED_NS:
+            del self._changes[0]
+
+    def _changed(self, number: int, least: float) -> bool:
+        """Whether the picture of this number has another light than the first of those that are kept."""
+        (_, before, was_free), (_, after, free) = self._seen[0], self._seen[number]
+        both = was_free & free
+        return bool(both.sum() >= _LEAST and (np.abs(after - before)[both] > least).sum() >= _SHARE * both.sum())
+
+    def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
+        """(K,) of UTC ns: whether the light changed in these times, or a moment before or after."""
+        found = np.zeros(len(since), np.bool_)
+        for begin, end in self._changes:
+            found |= (since <= end + _AROUND_NS) & (until >= begin - _AROUND_NS)
+        return found

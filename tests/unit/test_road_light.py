@@ -1,0 +1,161 @@
+"""What is no thing though the road looks otherwise: a slow change, a shadow that the sun brings, a drop on the lens."""
+
+import cv2
+import numpy as np
+import pytest
+
+from services.detector.memory.keeper import pack, unpack
+from services.detector.memory.light import Light
+from shared.clock import NS
+from tests.made_road import EVERY, NO_BOXES, THING, Road, box, learned
+
+PLAIN = np.full((384, 640), 100, np.uint8)
+PLAIN[:, 240:256] = PLAIN[:, 390:406] = 180  # markings
+SUNNY = (PLAIN * 1.2).astype(np.uint8)
+
+
+def shown(luma: np.ndarray, blur: float = 0.0) -> Road:
+    """A road that was empty for a minute in this picture."""
+    road = Road()
+    road.luma = softened(luma, blur)
+    road.show(60)
+    return road
+
+
+def softened(luma: np.ndarray, blur: float) -> np.ndarray:
+    return cv2.GaussianBlur(luma, (0, 0), blur) if blur else luma
+
+
+def with_thing(luma: np.ndarray) -> np.ndarray:
+    x1, y1, x2, y2 = THING
+    changed = luma.copy()
+    changed[12 + round(y1 * 360) : 12 + round(y2 * 360), round(x1 * 640) : round(x2 * 640)] = 30
+    return changed
+
+
+def strongest(road: Road, seconds: float, thing: tuple[float, ...] | None = THING, **more: object) -> float:
+    """The highest score of a region where the thing is, once the memory has seen enough of it."""
+    regions = [region for surface in road.show(seconds, thing, **more)[6:] for region in surface.regions]  # type: ignore[arg-type]
+    (x1, y1, x2, y2) = THING
+    there = [r.score for r in regions if r.box[0] < x2 and r.box[2] > x1 and r.box[1] < y2 and r.box[3] > y1]
+    return max(there, default=0.0)
+
+
+def test_what_changes_slowly_is_followed_and_the_same_change_at_once_is_told() -> None:
+    road = learned()
+    followed = [road.show(0.4, THING, faint=step / 100) for step in range(100)]
+    assert not any(surface.regions for told in followed for surface in told)
+    assert strongest(road, 20) == 0
+    assert strongest(learned(), 20) > 0.5
+
+
+def test_what_fades_in_within_two_seconds_is_told() -> None:
+    road = learned()
+    for step in range(5):
+        road.show(0.4, THING, faint=step / 5)
+    assert strongest(road, 10) > 0.5
+
+
+def test_a_shadow_that_comes_with_the_sun_is_a_doubt_until_vehicles_have_driven_over_it() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(SUNNY)
+    assert 0 < strongest(road, 20) < 0.5
+    for _ in range(2):
+        road.show(0.4, THING, boxes=box(0.4, 0.2, 0.55, 0.6, drives=True))
+        road.show(2, THING)
+    road.show(20, THING)
+    assert strongest(road, 10) == 0
+
+
+def test_what_comes_without_the_sun_is_told_and_so_is_what_comes_after_it() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(PLAIN)
+    assert strongest(road, 10) > 0.5
+    road = shown(PLAIN)
+    road.luma = SUNNY
+    road.show(10)
+    road.luma = with_thing(SUNNY)
+    assert strongest(road, 10) > 0.5
+
+
+def test_what_comes_to_lie_on_a_shadow_is_told() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(SUNNY)
+    assert strongest(road, 10) < 0.5
+    road.change()
+    assert strongest(road, 10) > 0.5
+
+
+def test_a_persons_word_counts_for_a_shadow_and_not_for_a_thing() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(SUNNY)
+    road.show(10, THING)
+    road.watch.confirm("lane")
+    road.show(20, THING)
+    assert strongest(road, 10) == 0
+    road = shown(PLAIN)
+    road.luma = with_thing(PLAIN)
+    road.show(10, THING)
+    road.watch.confirm("lane")
+    assert strongest(road, 30) > 0.5
+
+
+def test_who_takes_over_the_camera_knows_the_shadow() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(SUNNY)
+    road.show(10, THING)
+    assert road.watch.road is not None
+    road.watch, _ = unpack(pack(road.watch, road.watch.road, "model@1", road.now), road.cells, "model@1")
+    assert 0 < strongest(road, 10) < 0.5
+    road.change()
+    assert strongest(road, 10) > 0.5
+
+
+@pytest.mark.parametrize(("blur", "told"), [(0.0, True), (1.0, True), (8.0, False)])
+def test_a_thing_has_an_edge_and_a_drop_has_none(blur: float, told: bool) -> None:
+    road = shown(PLAIN)
+    road.luma = softened(with_thing(PLAIN), blur)
+    assert (strongest(road, 10) > 0.5) == told
+    assert strongest(road, 10) > 0
+
+
+def test_a_picture_without_focus_has_no_edges_and_its_things_are_told() -> None:
+    road = shown(PLAIN, blur=5)
+    road.luma = softened(with_thing(PLAIN), 5)
+    assert strongest(road, 10) > 0.5
+
+
+def test_a_vehicle_behind_a_drop_gives_it_no_edge() -> None:
+    road = shown(PLAIN)
+    soft = softened(with_thing(PLAIN), 8)
+    road.luma = soft
+    road.show(4, THING)
+    for _ in range(6):
+        road.luma, boxes = with_thing(PLAIN), box(0.4, 0.45, 0.55, 0.6, score=0.9)
+        passing = road.show(0.4, THING, boxes=boxes)
+        road.luma = soft
+        free = road.show(2, THING)
+        assert all(region.score < 0.5 for surface in [*passing, *free] for region in surface.regions)
+
+
+def came(light: Light, at: int) -> bool:
+    """Whether the light changed at that moment."""
+    return bool(light.changed(np.array([at]), np.array([at]))[0])
+
+
+def test_the_light_of_the_whole_picture_is_told_from_a_lorry_before_the_lens() -> None:
+    light = Light()
+    nothing = NO_BOXES.xyxy
+    for number in range(5):
+        light.see(PLAIN, nothing, number * EVERY)
+    lorry = PLAIN.copy()
+    lorry[:, :400] = 30
+    light.see(lorry, np.array([[0.0, 0.0, 0.63, 1.0]]), 5 * EVERY)
+    assert not came(light, 5 * EVERY)
+    for number in range(6, 20):
+        light.see(SUNNY, nothing, number * EVERY)
+    assert came(light, 6 * EVERY)
+    assert came(light, 6 * EVERY + NS // 2)
+    assert not came(light, 6 * EVERY + 3 * NS // 2)
+    assert not came(light, 6 * EVERY - 3 * NS // 2)
+    assert light.changed(np.array([0]), np.array([20 * EVERY]))[0], "hidden meanwhile"
