@@ -25,12 +25,14 @@ from shared.settings import load_settings
 from training.bench import learned_scenes
 from training.bench.detections import code_digest, key_of, seen_by
 from training.bench.learned_scenes import LEARN_S, Kind, compose
+from training.day import changes
 from training.faults.camera import CASES, Case, Picture, staged
 from training.scenes.render import frames
 from training.scenes.scene import FPS, Scene
 
 Request = tuple[str, Kind, int]
 """split, kind, seed"""
+_DAY = Path(changes.__file__).parent
 # A fault comes at this time, in a copy of the scene that ends so long after it.
 FAULT_AT_S, FAULT_S = 72.0, 14.0
 FAULTS = tuple(
@@ -69,24 +71,30 @@ class _Eyes:
     seconds: list[float] = field(default_factory=list)
 
 
-def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = False) -> Iterator[tuple[Scene, Seen]]:
-    """Each scene and what was seen of it, in order; one scene per core at a time."""
+def see_all(
+    backend: Backend, requests: Sequence[Request], with_faults: bool = False, change: str = ""
+) -> Iterator[tuple[Scene, Seen]]:
+    """Each scene and what was seen of it, in order; one scene per core at a time. `change`: of training/day."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    code, settings = code_digest(Path(__file__), Path(learned_scenes.__file__)), load_settings()
+    days = sorted(_DAY.glob("*.py")) if change else []
+    code, settings = code_digest(Path(__file__), Path(learned_scenes.__file__), *days), load_settings()
     size = settings.imgsz, settings.memory_every_s
 
     def one(request: Request) -> tuple[Scene, Seen]:
         scene, faults = compose(*request), FAULTS if with_faults else ()
         file, more = (
-            folder / f"{key_of(code, *seen_by(backend), *size, count, FPS, request)}.json.gz"
+            folder
+            / f"{key_of(code, *seen_by(backend), *size, count, FPS, request, *([change] if change else []))}.json.gz"
             for count in (len(faults), len(FAULTS))
         )
         if more.is_file():
             file = more
         if not file.is_file():
             part = file.with_suffix(".part")
-            part.write_bytes(gzip.compress(look(scene, backend, faults).model_dump_json(by_alias=True).encode(), 1))
+            part.write_bytes(
+                gzip.compress(look(scene, backend, faults, change).model_dump_json(by_alias=True).encode(), 1)
+            )
             part.replace(file)  # an interrupted run leaves no half file
         return scene, Seen.model_validate_json(gzip.decompress(file.read_bytes()))
 
@@ -94,7 +102,7 @@ def see_all(backend: Backend, requests: Sequence[Request], with_faults: bool = F
         yield from pool.map(one, requests)
 
 
-def look(scene: Scene, backend: Backend, faults: Sequence[Case] = ()) -> Seen:
+def look(scene: Scene, backend: Backend, faults: Sequence[Case] = (), change: str = "") -> Seen:
     """Every frame through decoder, detector, camera health and memory."""
     cameras, settings = scene.place.site(scene.id, FPS).cameras, load_settings()
     stage = DetectorStage(
@@ -104,7 +112,8 @@ def look(scene: Scene, backend: Backend, faults: Sequence[Case] = ()) -> Seen:
     told: _Eyes | None = None
     held: tuple[int, list[Picture], _Eyes] | None = None
     seen = Seen(plain=[], confirmed=[], faults={}, memory_ms=0.0)
-    for index, picture in enumerate(frames(scene)):
+    pictures = changes.CHANGES[change](scene, frames(scene)) if change else frames(scene)
+    for index, picture in enumerate(pictures):
         if told is None and index >= LEARN_S * FPS:
             told = copy.deepcopy(eyes)
             for zone in cameras[0].zones:
@@ -117,9 +126,9 @@ def look(scene: Scene, backend: Backend, faults: Sequence[Case] = ()) -> Seen:
         seen.plain.append(rows[0])
         seen.confirmed.append(rows[-1])
     for case in faults if held else ():
-        begin, pictures, before = held  # type: ignore[misc]
+        begin, shown, before = held  # type: ignore[misc]
         after = copy.deepcopy(before)
-        changed = staged(pictures, case, FPS, 0.0, FAULT_S, scene.seed)
+        changed = staged(shown, case, FPS, 0.0, FAULT_S, scene.seed)
         seen.faults[case.name] = [_step(stage, scene, begin + n, p, [after])[0] for n, p in enumerate(changed)]
     stage.close()
     return seen.model_copy(update={"memory_ms": 1000 * float(np.mean(eyes.seconds))})
