@@ -77,24 +77,22 @@ def see_all(
     """Each scene and what was seen of it, in order; one scene per core at a time. `change`: of training/day."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "wayside" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    days = sorted(_DAY.glob("*.py")) if change else []
+    days, changed = (sorted(_DAY.glob("*.py")), [change]) if change else ([], [])
     code, settings = code_digest(Path(__file__), Path(learned_scenes.__file__), *days), load_settings()
     size = settings.imgsz, settings.memory_every_s
 
     def one(request: Request) -> tuple[Scene, Seen]:
         scene, faults = compose(*request), FAULTS if with_faults else ()
         file, more = (
-            folder
-            / f"{key_of(code, *seen_by(backend), *size, count, FPS, request, *([change] if change else []))}.json.gz"
+            folder / f"{key_of(code, *seen_by(backend), *size, count, FPS, request, *changed)}.json.gz"
             for count in (len(faults), len(FAULTS))
         )
         if more.is_file():
             file = more
         if not file.is_file():
             part = file.with_suffix(".part")
-            part.write_bytes(
-                gzip.compress(look(scene, backend, faults, change).model_dump_json(by_alias=True).encode(), 1)
-            )
+            seen = look(scene, backend, faults, change)
+            part.write_bytes(gzip.compress(seen.model_dump_json(by_alias=True).encode(), 1))
             part.replace(file)  # an interrupted run leaves no half file
         return scene, Seen.model_validate_json(gzip.decompress(file.read_bytes()))
 

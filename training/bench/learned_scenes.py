@@ -5,8 +5,8 @@
 - `quiet`: nothing comes for four more minutes.
 - `day`: two and a half minutes after the first frame, when the light or the weather has changed (training/day).
 
-The first three in turns with a moving shadow, a wet patch that grows, a spot of light, birds, an insect on the lens, or a queue on
-the lanes without a thing. Seeds fix every scene; `dev` and `test` have other vehicles, things and roads.
+The first three in turns with a moving shadow, a wet patch that grows, a spot of light, birds, an insect on the lens, or
+a queue on the lanes without a thing. Seeds fix every scene; `dev` and `test` have other vehicles, things and roads.
 """
 
 from dataclasses import replace
@@ -53,7 +53,7 @@ def compose(split: str, kind: Kind, seed: int) -> Scene:
 
 
 def _strew(scene: Scene, random: Random, comes_s: float | None) -> None:
-    """Something on two lanes, which are closed to traffic from shortly before it comes; None: it has always been there."""
+    """Something on two lanes, which are closed to traffic from shortly before it comes; None: it was always there."""
     for number, lane in enumerate(random.permutation(scene.place.lanes)[:2].tolist()):
         things = [(ball(tuple(random.integers(30, 240, 3).tolist())), 0.6), *chosen(scene.split, "thing")]
         cutout, metres = things[int(random.integers(len(things)))] if random.random() < 0.3 else debris(random)
