@@ -138,6 +138,18 @@ def test_a_vehicle_behind_a_drop_gives_it_no_edge() -> None:
         assert all(region.score < 0.5 for surface in [*passing, *free] for region in surface.regions)
 
 
+def test_in_light_that_flickers_things_are_told() -> None:
+    road = shown(PLAIN)
+    for number in range(60):
+        road.luma = SUNNY if number % 2 else PLAIN
+        road.show(0.4)
+    told = []
+    for number in range(25):
+        road.luma = with_thing(SUNNY if number % 2 else PLAIN)
+        told += road.show(0.4, THING)
+    assert max(region.score for surface in told[6:] for region in surface.regions) > 0.5
+
+
 def came(light: Light, at: int) -> bool:
     """Whether the light changed at that moment."""
     return bool(light.changed(np.array([at]), np.array([at]))[0])

@@ -13,6 +13,8 @@ Times = NDArray[np.int64]
 # The picture in so many cells, and a cell that is brighter or darker than so long before by more than this share. By
 # the lesser share a change begins.
 _COLUMNS, _ROWS = 16, 9
+# Of each cell every so many columns and rows are looked at: some hundred pixels.
+_EVERY = 4
 _BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
 # Noise in the dark is no light: grey levels that count as none.
 _FLOOR = 4.0
@@ -20,6 +22,9 @@ _FLOOR = 4.0
 _SHARE, _LEAST = 0.3, 36
 # What comes so long before or after belongs to it; changes are remembered for as long as traffic may hide a place.
 _AROUND_NS, _REMEMBERED_NS = 3 * NS // 5, 60 * NS
+# Light that has changed for so long in all in that time flickers or drifts: everything comes with it, which says
+# nothing.
+_UNSTEADY_NS = 15 * NS
 # Readings farther apart than this cannot be compared.
 _GAP_NS = 5 * NS
 
@@ -39,7 +44,8 @@ class Light:
         if self._seen and not 0 <= at - self._seen[-1][0] <= _GAP_NS:
             self._seen.clear()
             self._goes_on = False
-        means = cv2.resize(luma, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
+        some = np.ascontiguousarray(luma[_EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY])
+        means = cv2.resize(some, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
         x1, y1, x2, y2 = boxes[:, :, None].transpose(1, 0, 2)
         free = ~((x1 <= self._x) & (self._x < x2) & (y1 <= self._y) & (self._y < y2)).any(axis=0)
         self._seen.append((at, np.log(means + np.float32(_FLOOR)), free))
@@ -63,8 +69,10 @@ class Light:
         return bool(both.sum() >= _LEAST and (np.abs(after - before)[both] > least).sum() >= _SHARE * both.sum())
 
     def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
-        """(K,) of UTC ns: whether the light changed in these times, or a moment before or after."""
+        """(K,) of UTC ns: whether the light, else steady, changed in these times, or a moment before or after."""
         found = np.zeros(len(since), np.bool_)
+        if sum(end - begin for begin, end in self._changes) > _UNSTEADY_NS:
+            return found
         for begin, end in self._changes:
             found |= (since <= end + _AROUND_NS) & (until >= begin - _AROUND_NS)
         return found

@@ -51,15 +51,17 @@ class Lit:
             passes: (K,) how often vehicles have driven over it.
             at: UTC ns.
         """
-        near = self._look.distance(now) < limit
         new = other & ~self._other & self.light.changed(self._since, self._until)
+        self._other = other | (self._other & ~seen)
+        if not (self.mask.any() or new.any()):
+            return
+        near = self._look.distance(now) < limit
         resumed = self.mask & seen & ~self._look.valid
         self._off = np.where(seen, np.where(near | resumed, 0, self._off + 1), self._off)
         self.mask = (self.mask & (other | ~seen) & (self._off < _ANOTHER)) | new
         self._look.follow(now, seen & near, new | resumed, at)
         self._off[new] = 0
         self._passes[new] = passes[new]
-        self._other = other | (self._other & ~seen)
 
     def mostly(self, part: Mask) -> bool:
         """Whether half of some patches are."""

@@ -51,9 +51,14 @@ class Plate:
         if not self._last:
             return
         patches = self._cells.grid(which)
-        share = np.where(patches & self._learned, np.float32(_TAKEN), patches.astype(np.float32))
-        self._road += _pixels(share) * (self._last[-1][0] - self._road)
-        self._learned |= patches
+        place = _around(patches)
+        if place is None:
+            return
+        learned, anew = self._learned[place], patches[place]
+        share = np.where(anew & learned, np.float32(_TAKEN), anew.astype(np.float32))
+        road = self._road[_pixels_of(place)]
+        road += _pixels(share) * (self._last[-1][0][_pixels_of(place)] - road)
+        learned |= anew
         self._sharpness = None
 
     def is_soft(self, part: Mask) -> bool:
@@ -80,9 +85,9 @@ class Plate:
     def _contrast(self, pictures: Sequence[Luma], patches: Mask) -> float:
         """Of what has changed on some patches: its range by its steepest slope, pixels."""
         grid = self._cells.grid(patches)
-        rows, columns = np.flatnonzero(grid.any(axis=1)), np.flatnonzero(grid.any(axis=0))
-        place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        pixels = tuple(slice(part.start * STRIDE, part.stop * STRIDE) for part in place)
+        place = _around(grid)
+        assert place is not None
+        pixels = _pixels_of(place)
         now = np.mean([luma[pixels] for luma in pictures], axis=0, dtype=np.float32)
         change = cv2.GaussianBlur(now - self._road[pixels], (0, 0), _NOISE_SIGMA)
         slope = _slope(change)
@@ -100,6 +105,18 @@ def _inner(patches: Mask, window: int = 1) -> Mask:
     """(rows, columns) of learned patches as (H, W) of pixels whose window shows nothing else: a change or an edge at
     the border of what was never learned is none of the road."""
     return cv2.erode(_pixels(patches.astype(np.uint8)), np.ones((window + 4, window + 4), np.uint8)) > 0
+
+
+def _around(patches: Mask) -> tuple[slice, slice] | None:
+    """The least rows and columns that hold all patches of a mask; None when there is none."""
+    rows, columns = np.flatnonzero(patches.any(axis=1)), np.flatnonzero(patches.any(axis=0))
+    return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else None
+
+
+def _pixels_of(place: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Rows and columns of patches as those of pixels."""
+    rows, columns = place
+    return slice(rows.start * STRIDE, rows.stop * STRIDE), slice(columns.start * STRIDE, columns.stop * STRIDE)
 
 
 def _pixels(patches: NDArray[Any]) -> NDArray[Any]:
