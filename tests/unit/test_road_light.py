@@ -41,12 +41,21 @@ def strongest(road: Road, seconds: float, thing: tuple[float, ...] | None = THIN
     return max(there, default=0.0)
 
 
-def test_what_changes_slowly_is_followed_and_the_same_change_at_once_is_told() -> None:
-    road = learned()
-    followed = [road.show(0.4, THING, faint=step / 100) for step in range(100)]
-    assert not any(surface.regions for told in followed for surface in told)
-    assert strongest(road, 20) == 0
-    assert strongest(learned(), 20) > 0.5
+def creep(road: Road, seconds: float, weather: float) -> float:
+    """A lorry that nobody detects covers the thing's place bit by bit, while the whole road changes by `weather`; the
+    highest score then and for as long after."""
+    steps = round(seconds / 0.4)
+    told = [road.show(0.4, THING, faint=step / steps, light=weather * step / steps) for step in range(steps)]
+    told.append(road.show(seconds, THING, light=weather))
+    (x1, y1, x2, y2) = THING
+    regions = [region for surfaces in told for surface in surfaces for region in surface.regions]
+    there = [r.score for r in regions if r.box[0] < x2 and r.box[2] > x1 and r.box[1] < y2 and r.box[3] > y1]
+    return max(there, default=0.0)
+
+
+def test_what_changes_slowly_is_followed_when_the_whole_road_changes() -> None:
+    assert creep(learned(), 16, weather=0.0) > 0.5
+    assert creep(learned(), 16, weather=1.0) == 0
 
 
 def test_what_fades_in_within_two_seconds_is_told() -> None:
@@ -123,6 +132,18 @@ def test_a_picture_without_focus_has_no_edges_and_its_things_are_told() -> None:
     road = shown(PLAIN, blur=5)
     road.luma = softened(with_thing(PLAIN), 5)
     assert strongest(road, 10) > 0.5
+
+
+def test_fog_that_hides_the_road_is_no_thing_and_a_thing_in_it_is() -> None:
+    foggy = (190 + 0.2 * (PLAIN.astype(np.float32) - 190)).astype(np.uint8)
+    for standing in (False, True):
+        road = shown(PLAIN)
+        road.luma = foggy.copy()
+        if standing:
+            road.luma[200:220, 244:262] = 60
+        road.watch._lit.light.see = lambda *_: None  # type: ignore[method-assign]  # it came slowly
+        surfaces = road.show(10, (0.36, 0.5, 0.42, 0.6))[6:]
+        assert any(region.score > 0.5 for surface in surfaces for region in surface.regions) == standing
 
 
 def test_a_vehicle_behind_a_drop_gives_it_no_edge() -> None:

@@ -26,6 +26,8 @@ _WINDOW, _CONTRAST, _SHARPEST = 25, 30.0, 10.0
 _NOISE_SIGMA = 0.7
 # The change's range and its slope leave out so many percent: single pixels are noise.
 _RANGE, _STEEPEST = (3.0, 97.0), 98.0
+# Fog leaves less than this share of the road's own contrast, and a thing in it adds to that.
+_VEILED = 0.4
 # Where less than this share of the place was ever learned nothing can be said.
 _KNOWN = 0.7
 
@@ -62,13 +64,15 @@ class Plate:
         self._sharpness = None
 
     def is_soft(self, part: Mask) -> bool:
-        """Whether what has changed on these patches and around them has no edge; False where it cannot be told."""
+        """Whether what has changed on these patches and around them has no edge, or veils the road; False where it
+        cannot be told."""
         around = self._cells.beside(part)
         free = [luma for luma, open_ in self._last if open_[around].all()][-_PICTURES:]
         learned = self._learned.ravel()[self._cells.index] & around
         if len(free) < _LEAST or learned.sum() < _KNOWN * around.sum():
             return bool(self._soft[part].all())
-        self._soft[part] = self._contrast(free, learned) > max(_SOFT, _BY_OWN * self._own())
+        width, veil = self._look(free, learned)
+        self._soft[part] = width > max(_SOFT, _BY_OWN * self._own()) or veil < _VEILED
         return bool(self._soft[part].all())
 
     def _own(self) -> float:
@@ -82,23 +86,36 @@ class Plate:
             self._sharpness = float(np.percentile(wide, _SHARPEST)) if marked.any() else 0.0
         return self._sharpness
 
-    def _contrast(self, pictures: Sequence[Luma], patches: Mask) -> float:
-        """Of what has changed on some patches: its range by its steepest slope, pixels."""
+    def _look(self, pictures: Sequence[Luma], patches: Mask) -> tuple[float, float]:
+        """Of what has changed on some patches its range by its steepest slope, pixels; and the contrast that the place
+        has now (Weber's: range by mean), as a share of that of the road."""
         grid = self._cells.grid(patches)
         place = _around(grid)
         assert place is not None
         pixels = _pixels_of(place)
         now = np.mean([luma[pixels] for luma in pictures], axis=0, dtype=np.float32)
         change = cv2.GaussianBlur(now - self._road[pixels], (0, 0), _NOISE_SIGMA)
-        slope = _slope(change)
         inner = _inner(grid[place])
-        low, high = np.percentile(change[inner], _RANGE)
-        return float(high - low) / max(float(np.percentile(slope[inner], _STEEPEST)), 1e-3)
+        steepest = max(float(np.percentile(_slope(change)[inner], _STEEPEST)), 1e-3)
+        share = _contrast(now[inner]) / max(_contrast(self._road[pixels][inner]), 1e-3)
+        return _reach(change[inner]) / steepest, share
 
 
-def _slope(picture: NDArray[Any]) -> NDArray[np.float32]:
+def _reach(values: NDArray[Any]) -> float:
+    """How far grey levels range."""
+    low, high = (float(value) for value in np.percentile(values, _RANGE))
+    return high - low
+
+
+def _contrast(values: NDArray[Any]) -> float:
+    """Weber's: the range of grey levels by their mean."""
+    return _reach(values) / max(float(values.mean()), 1.0)
+
+
+def _slope(picture: NDArray[Any]) -> NDArray[Any]:
     """(H, W) grey levels per pixel."""
-    return np.hypot(*(cv2.Sobel(picture, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0)))
+    across, along = (cv2.Sobel(picture, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+    return np.asarray(np.hypot(across, along))
 
 
 def _inner(patches: Mask, window: int = 1) -> Mask:

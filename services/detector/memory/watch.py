@@ -144,11 +144,10 @@ class RoadWatch:
     def _distance(self, now: Floats, free: Mask, at: int) -> Floats:
         """(K,) to the nearest look of the road, of before or of lately."""
         assert self._road is not None
-        close = _FAMILIAR * self._road.threshold
+        close, known = _FAMILIAR * self._road.threshold, free & self._road.known
         lately = self._drift.distance(now)
         near = lately < close
         distance = np.minimum(self._road.distance(now, free & ~near, close), lately)
-        known = free & self._road.known
         self._drift.follow(now, near & known, known & (distance < close), at)
         return distance
 
