@@ -1,6 +1,6 @@
 """The camera and its video: a mast that settles, infrared, a clock in the picture, a codec that is short of bits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -50,22 +50,18 @@ def clock(scene: Scene) -> Change:
     return change
 
 
-def coded(bits_per_s: int) -> Callable[[Iterator[Picture]], Iterator[Picture]]:
+def coded(pictures: Iterator[Picture], bits_per_s: int) -> Iterator[Picture]:
     """Through H.264 at a low rate: things get their detail late, and each key frame, every 10 s, draws all anew."""
-
-    def through(pictures: Iterator[Picture]) -> Iterator[Picture]:
-        encoder, decoder = None, _codec("h264", "r")
-        for number, picture in enumerate(pictures):
-            encoder = encoder or _encoder(picture.shape[1], picture.shape[0], bits_per_s)
-            frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = number
-            for packet in encoder.encode(frame):
-                yield from map(_picture, decoder.decode(packet))
-        for packet in encoder.encode(None) if encoder is not None else ():
+    encoder, decoder = None, _codec("h264", "r")
+    for number, picture in enumerate(pictures):
+        encoder = encoder or _encoder(picture.shape[1], picture.shape[0], bits_per_s)
+        frame = VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts = number
+        for packet in encoder.encode(frame):
             yield from map(_picture, decoder.decode(packet))
-        yield from map(_picture, decoder.decode(None))
-
-    return through
+    for packet in encoder.encode(None) if encoder is not None else ():
+        yield from map(_picture, decoder.decode(packet))
+    yield from map(_picture, decoder.decode(None))
 
 
 def _picture(frame: VideoFrame) -> Picture:

@@ -22,7 +22,7 @@ from shared.clock import NS
 from shared.store import Store
 from shared.surface import Surface
 
-# Runs and cameras that are remembered at a time, some 10 MB each; a replay ends without saying so, and the longest
+# Runs and cameras that are remembered at a time, some 15 MB each; a replay ends without saying so, and the longest
 # quiet goes first.
 _MOST = 256
 # A camera that was away for longer may have been with another worker: its snapshot is looked for again.

@@ -93,7 +93,7 @@ class Plate:
         place = _around(grid)
         assert place is not None
         pixels = _pixels_of(place)
-        now = np.mean([luma[pixels] for luma in pictures], axis=0, dtype=np.float32)
+        now = np.stack([luma[pixels] for luma in pictures]).mean(axis=0, dtype=np.float32)
         change = cv2.GaussianBlur(now - self._road[pixels], (0, 0), _NOISE_SIGMA)
         inner = _inner(grid[place])
         steepest = max(float(np.percentile(_slope(change)[inner], _STEEPEST)), 1e-3)
