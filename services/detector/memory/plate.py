@@ -17,15 +17,15 @@ from services.detector.memory.road import Mask
 _PICTURES, _KEPT, _LEAST = 3, 8, 2
 # Of what is learned anew this share is taken, so that a vehicle that was missed fades.
 _TAKEN = 0.5
-# Range of the change by its steepest slope, in pixels: 2 for an edge that lies between two of them. On the dev split
-# that of things of 12 to 47 px is 0.5 to 3.9, that of drops 9 and more. In a picture without focus edges are as wide as
-# its own markings.
-_SOFT, _BY_OWN = 6.0, 2.0
-# A place of the road has an edge of its own from so many grey levels on; the sharpest of them count.
-_WINDOW, _CONTRAST, _SHARPEST = 25, 30.0, 10.0
+# An edge is as wide as the grey levels range within a window, by its steepest slope: some 2 pixels for one that lies
+# between two of them, and 8 and more for a soft border. In a picture without focus edges are as wide as its markings.
+_WINDOW, _SOFT, _BY_OWN = np.ones((11, 11), np.uint8), 6.0, 2.0
+# An edge of the change has at least this share of its range, for a thing may be paler than its shadow; one of the road
+# so many grey levels. The sharpest of them count, but for single pixels.
+_SHARE, _CONTRAST, _SHARPEST = 0.25, 30.0, 5.0
 _NOISE_SIGMA = 0.7
-# The change's range and its slope leave out so many percent: single pixels are noise.
-_RANGE, _STEEPEST = (3.0, 97.0), 98.0
+# A range leaves out so many percent.
+_RANGE = 3.0, 97.0
 # Fog leaves less than this share of the road's own contrast, and a thing in it adds to that.
 _VEILED = 0.4
 # Where less than this share of the place was ever learned nothing can be said.
@@ -76,19 +76,16 @@ class Plate:
         return bool(self._soft[part].all())
 
     def _own(self) -> float:
-        """The same of the road's own markings; 0 where it has none."""
+        """How wide the edges of the road's own markings are; 0 where it has none."""
         if self._sharpness is None:
-            road, window = cv2.GaussianBlur(self._road, (0, 0), _NOISE_SIGMA), np.ones((_WINDOW, _WINDOW), np.uint8)
-            reach = cv2.dilate(road, window) - cv2.erode(road, window)
-            inner = _inner(self._learned, _WINDOW)
-            marked = inner & (reach >= _CONTRAST)
-            wide = reach[marked] / np.maximum(cv2.dilate(_slope(road), window)[marked], 1e-3)
-            self._sharpness = float(np.percentile(wide, _SHARPEST)) if marked.any() else 0.0
+            road = cv2.GaussianBlur(self._road, (0, 0), _NOISE_SIGMA)
+            wide = _width(road, _inner(self._learned, len(_WINDOW)), _CONTRAST)
+            self._sharpness = wide if np.isfinite(wide) else 0.0
         return self._sharpness
 
     def _look(self, pictures: Sequence[Luma], patches: Mask) -> tuple[float, float]:
-        """Of what has changed on some patches its range by its steepest slope, pixels; and the contrast that the place
-        has now (Weber's: range by mean), as a share of that of the road."""
+        """How wide the edges are of what has changed on some patches, pixels; and the contrast of the place now, as a
+        share of that of the road."""
         grid = self._cells.grid(patches)
         place = _around(grid)
         assert place is not None
@@ -96,9 +93,17 @@ class Plate:
         now = np.stack([luma[pixels] for luma in pictures]).mean(axis=0, dtype=np.float32)
         change = cv2.GaussianBlur(now - self._road[pixels], (0, 0), _NOISE_SIGMA)
         inner = _inner(grid[place])
-        steepest = max(float(np.percentile(_slope(change)[inner], _STEEPEST)), 1e-3)
         share = _contrast(now[inner]) / max(_contrast(self._road[pixels][inner]), 1e-3)
-        return _reach(change[inner]) / steepest, share
+        return _width(change, inner, _SHARE * _reach(change[inner])), share
+
+
+def _width(picture: NDArray[Any], inner: Mask, least: float) -> float:
+    """How wide the sharpest edges are, pixels, among those of so many grey levels; infinite when there is none."""
+    local = cv2.dilate(picture, _WINDOW) - cv2.erode(picture, _WINDOW)
+    edges = inner & (local >= least)
+    if not edges.any():
+        return float("inf")
+    return float(np.percentile(local[edges] / np.maximum(_slope(picture)[edges], 1e-3), _SHARPEST))
 
 
 def _reach(values: NDArray[Any]) -> float:
