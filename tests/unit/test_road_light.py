@@ -171,6 +171,17 @@ def test_in_light_that_flickers_things_are_told() -> None:
     assert max(region.score for surface in told[6:] for region in surface.regions) > 0.5
 
 
+def test_where_a_drop_has_dried_a_thing_is_told_though_traffic_hides_it_most_of_the_time() -> None:
+    road = shown(PLAIN)
+    road.luma = softened(with_thing(PLAIN), 8)
+    assert 0 < strongest(road, 10) < 0.5
+    road.luma = PLAIN
+    road.show(30)
+    road.luma = with_thing(PLAIN)
+    beside = box(0.515, 0.45, 0.575, 0.6, score=0.9)  # it hides patches around the thing, never the thing itself
+    assert strongest(road, 10, boxes=beside) > 0.5
+
+
 def came(light: Light, at: int) -> bool:
     """Whether the light changed at that moment."""
     return bool(light.changed(np.array([at]), np.array([at]))[0])

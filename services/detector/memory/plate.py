@@ -12,9 +12,9 @@ from services.detector.memory.cells import STRIDE, Cells
 from services.detector.memory.light import Luma
 from services.detector.memory.road import Mask
 
-# So many of the last pictures are averaged in which no vehicle hides the place, so that noise makes no edges; these are
-# kept, of which fewer say nothing new.
-_PICTURES, _KEPT, _LEAST = 3, 8, 2
+# So many of the last pictures are averaged in which no vehicle hides the place, so that noise makes no edges; one alone
+# says nothing. What is unfamiliar now is on all that are kept, but for one.
+_PICTURES, _KEPT, _LEAST = 3, 5, 2
 # Of what is learned anew this share is taken, so that a vehicle that was missed fades.
 _TAKEN = 0.5
 # An edge is as wide as the grey levels range within a window, by its steepest slope: some 2 pixels for one that lies
@@ -62,6 +62,7 @@ class Plate:
         road += _pixels(share) * (self._last[-1][0][_pixels_of(place)] - road)
         learned |= anew
         self._sharpness = None
+        self._soft[which] = False  # what was there is gone
 
     def is_soft(self, part: Mask) -> bool:
         """Whether what has changed on these patches and around them has no edge, or veils the road; False where it
