@@ -7,7 +7,7 @@ import numpy as np
 
 from training.day.frames import Change, clipped, grain, patchy, random_of, softened
 from training.scenes.canvas import Picture
-from training.scenes.conditions import Weather
+from training.scenes.conditions import Weather, streaks
 from training.scenes.scene import Scene
 
 _DROPS, _EVERY_S = 14, 4.0
@@ -35,12 +35,8 @@ def wet(scene: Scene) -> Change:
         mirror = cv2.resize(softened(picture[:far][::-1], 8), (width, height - far))
         shown = picture.astype(np.float32)
         shown[far:] = shown[far:] * (1 - np.float32(0.35) * done) * (1 - np.float32(0.2) * done) + 0.2 * done * mirror
-        random = np.random.default_rng([scene.seed, index, 6])
-        start = random.uniform((0, 0), (width, height), (int(400 * done), 2)).astype(np.int32)
-        streaks = np.zeros(picture.shape, np.uint8)
-        lines = list(np.stack([start, start + np.array([3, 20], np.int32)], axis=1))
-        cv2.polylines(streaks, lines, False, (45, 45, 48), 1, cv2.LINE_AA)
-        return np.asarray(cv2.add(clipped(shown), streaks), np.uint8)
+        rain = streaks(np.random.default_rng([scene.seed, index, 6]), picture.shape, int(400 * done))
+        return np.asarray(cv2.add(clipped(shown), rain), np.uint8)
 
     return change
 

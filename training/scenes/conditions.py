@@ -88,17 +88,7 @@ class Weather:
 
         One sheet of streaks that moves would be a view that moves, and the camera's health rightly says so.
         """
-        height, width = self._shape[:2]
-        count = int(500 * self._c.rain)
-        start = (
-            np.random.default_rng([self._c.seed, index, 1])
-            .uniform((0, 0), (width, height), (count, 2))
-            .astype(np.int32)
-        )
-        streaks = np.zeros(self._shape, np.uint8)
-        lines = list(np.stack([start, start + np.array([3, 22], np.int32)], axis=1))
-        cv2.polylines(streaks, lines, False, (45, 45, 48), 1, cv2.LINE_AA)
-        return cv2.GaussianBlur(streaks, (3, 3), 0).astype(np.uint8, copy=False)
+        return streaks(np.random.default_rng([self._c.seed, index, 1]), self._shape, int(500 * self._c.rain))
 
     def _patch(self, picture: Picture, index: int) -> None:
         """A cloud's or tree's shadow and a spot of light move; a wet patch grows and stays."""
@@ -116,6 +106,16 @@ class Weather:
             factor = 0.9 if self._c.extra == "light" else -0.45
             change = 1 + factor * weight[y1 - top : y2 - top, x1 - left : x2 - left]
             np.clip(region * change[..., None], 0, 255, out=region, casting="unsafe")
+
+
+def streaks(random: np.random.Generator, shape: tuple[int, ...], count: int) -> Picture:
+    """Of so many drops that fall while one picture is taken, to be added to it."""
+    height, width = shape[:2]
+    start = random.uniform((0, 0), (width, height), (count, 2)).astype(np.int32)
+    rain = np.zeros(shape, np.uint8)
+    lines = list(np.stack([start, start + np.array([3, 22], np.int32)], axis=1))
+    cv2.polylines(rain, lines, False, (45, 45, 48), 1, cv2.LINE_AA)
+    return cv2.GaussianBlur(rain, (3, 3), 0).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=64)

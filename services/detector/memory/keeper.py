@@ -55,7 +55,8 @@ class Memories:
         watch.follow(boxes, at)
         if found.road is None:
             return None
-        surface = watch.read(found.road, boxes, at, cv2.cvtColor(item.picture, cv2.COLOR_RGB2GRAY))  # type: ignore[arg-type]
+        luma = np.asarray(cv2.cvtColor(item.picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        surface = watch.read(found.road, boxes, at, luma)
         if self._snapshots.due(key, at):
             self._save(key, watch)
         return surface

@@ -10,11 +10,9 @@ from shared.clock import NS
 Luma = NDArray[np.uint8]
 Times = NDArray[np.int64]
 
-# The picture in so many cells, and a cell that is brighter or darker than so long before by more than this share. By
-# the lesser share a change begins.
-_COLUMNS, _ROWS = 16, 9
-# Of each cell every so many columns and rows are looked at: some hundred pixels.
-_EVERY = 4
+# The picture in so many cells, of each every so many columns and rows: some hundred pixels.
+_COLUMNS, _ROWS, _EVERY = 16, 9, 4
+# A cell changes that is brighter or darker than so long before by more than this share. By the lesser share it begins.
 _BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
 # Noise in the dark is no light: grey levels that count as none.
 _FLOOR = 4.0

@@ -6,7 +6,7 @@ import numpy as np
 from services.detector.memory.road import Floats, Mask
 from shared.clock import NS
 
-READINGS, _OPEN = 6, 5
+_READINGS, _OPEN = 6, 5
 # Readings that lie farther apart than this are no sequence any more.
 _GAP_NS = 5 * NS
 
@@ -26,7 +26,7 @@ class Readings:
         """Take the (K,) distances of one more, UTC ns."""
         if self._held and at - self._held[-1][0] > _GAP_NS:
             self._held.clear()
-        self._held = [*self._held[1 - READINGS :], (at, distance)]
+        self._held = [*self._held[1 - _READINGS :], (at, distance)]
 
     def stays(self) -> tuple[Floats, Mask]:
         """(K,) the second least distance of each patch, and where too few were open to say."""
