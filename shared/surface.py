@@ -41,7 +41,8 @@ class ZoneSurface(_Part):
         "like patches at the same height of the picture that were proven so"
     )
     hidden: Unit = Field(
-        description="share of the zone's known patches that were not once seen free in the last seconds"
+        description="share of the zone's known patches that were not once seen free in the last seconds, or show "
+        "nothing now because they are white or black"
     )
 
 

@@ -119,7 +119,8 @@ def of_surface(
         yield _doubt("not-proven", text), None
     # Each word is about the last seconds before it, so the last one tells whether all of the road was seen.
     if shares[-1].hidden > limits.hidden:
-        yield _doubt("hidden", f"{shares[-1].hidden:.0%} of the lane is hidden by what is on it"), asked[-1][0]
+        text = f"{shares[-1].hidden:.0%} of the lane is hidden, by what is on it, by glare or by darkness"
+        yield _doubt("hidden", text), asked[-1][0]
 
 
 def _unfamiliar(

@@ -203,3 +203,22 @@ def test_the_light_of_the_whole_picture_is_told_from_a_lorry_before_the_lens() -
     assert not came(light, 6 * EVERY + 3 * NS // 2)
     assert not came(light, 6 * EVERY - 3 * NS // 2)
     assert light.changed(np.array([0]), np.array([20 * EVERY]))[0], "hidden meanwhile"
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_nobody_can_say_that_nothing_lies_where_the_picture_is_white_or_black(level: int) -> None:
+    road = shown(PLAIN)
+    half = PLAIN.copy()
+    half[192:] = level  # the lane lies between 84 and 336
+    road.luma = half
+    hidden = road.show(4)[-1].zones[0].hidden
+    assert hidden == pytest.approx((336 - 192) / (336 - 84), abs=0.05)
+    road.luma = PLAIN
+    assert road.show(4)[-1].zones[0].hidden == 0
+
+
+def test_a_dark_thing_is_seen_on_a_white_road() -> None:
+    road = shown(np.full_like(PLAIN, 255))
+    road.luma = with_thing(np.full_like(PLAIN, 255))
+    told = road.show(8, THING)[-1]
+    assert max(region.score for region in told.regions) > 0.5

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from services.detector.boxes import Boxes
 from services.detector.memory.alike import Likeness
+from services.detector.memory.blind import blind
 from services.detector.memory.cells import Cells
 from services.detector.memory.drift import Drift
 from services.detector.memory.driven import Passes
@@ -120,6 +121,8 @@ class RoadWatch:
         # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
         # free, and too little to say that something else than them is there.
         hidden = known & ~self._readings.once_below(_SPREADS * limit)
+        if luma is not None:
+            hidden |= known & blind(luma, self.cells)
         seen = known & ~few
         ratio = np.where(seen, stays / limit, np.float32(0))
         # What was unfamiliar, or nearly so, and is hidden since, nobody has seen go.
