@@ -67,8 +67,8 @@ class Light:
         return bool(both.sum() >= _LEAST and (np.abs(after - before)[both] > least).sum() >= _SHARE * both.sum())
 
     def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
-        """(K,) of UTC ns: whether the light, else steady, changed in these times, or a moment before or after."""
-        found = np.zeros(len(since), np.bool_)
+        """Of UTC ns each: whether the light, else steady, changed in these times, or a moment before or after."""
+        found = np.zeros(since.shape, np.bool_)
         if sum(end - begin for begin, end in self._changes) > _UNSTEADY_NS:
             return found
         for begin, end in self._changes:

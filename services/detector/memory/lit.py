@@ -1,13 +1,18 @@
-"""Which of the unfamiliar patches look so by the light alone: they came to when the light of the whole picture changed.
-They are told with doubt, and learned once vehicles have driven over them: nobody drives over a thing."""
+"""Which of the unfamiliar patches look so by light or weather alone: they came to when the light of the whole picture
+changed, or little by little, while the whole road did or beside others of them. They are told with doubt, and learned
+once vehicles have driven over them: nobody drives over a thing."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.memory.cells import Cells
 from services.detector.memory.drift import Drift
+from services.detector.memory.gradual import Gradual
 from services.detector.memory.light import Light
 from services.detector.memory.road import Floats, Mask
 
+# A patch looks otherwise from this share of its threshold on.
+OTHER = 0.5
 _MOSTLY = 0.5
 # A shadow creeps and its look with it; so many readings in a row that are otherwise at once are something else.
 _ANOTHER = 3
@@ -19,13 +24,18 @@ class Lit:
 
     Attributes:
         light: of the whole picture.
+        gradual: which patches have changed little by little.
         mask: (K,) whether a patch is so.
     """
 
-    def __init__(self, count: int, mask: Mask | None = None) -> None:
+    def __init__(self, cells: Cells, mask: Mask | None = None) -> None:
         """`mask`: what another worker has found so before."""
-        self.light = Light()
+        count = len(cells)
+        self._cells = cells
+        self.light, self.gradual = Light(), Gradual(count)
         self.mask = np.zeros(count, np.bool_) if mask is None else mask
+        # With those that something else hides for now: they are so again when it is gone.
+        self._held = self.mask.copy()
         self._look = Drift(count)
         self._off = np.zeros(count, np.int64)
         self._passes = np.zeros(count, np.int64)
@@ -34,13 +44,17 @@ class Lit:
         self._since, self._until = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._other = np.zeros(count, np.bool_)
 
-    def changes(self, strange: Mask, free: Mask, at: int) -> None:
-        """Take a reading, UTC ns: (K,) where a patch does not look as the road does, and where nothing hides it."""
-        now = free & strange & ~self._strange
-        self._since[now], self._until[now] = self._free_at[now], at
+    def changes(self, now: Floats, distance: Floats, limit: Floats, free: Mask, at: int) -> None:
+        """Take a reading, see `Gradual.see`."""
+        self.gradual.see(now, distance, limit, free, at)
+        strange = distance >= OTHER * limit
+        new = free & strange & ~self._strange
+        self._since[new], self._until[new] = self._free_at[new], at
         self._strange[free], self._free_at[free] = strange[free], at
 
-    def see(self, now: Floats, other: Mask, seen: Mask, limit: Floats, passes: Counts, at: int) -> None:
+    def see(
+        self, now: Floats, other: Mask, seen: Mask, limit: Floats, passes: Counts, at: int, *, weather: bool
+    ) -> None:
         """Say what the same reading shows together with those before it.
 
         Args:
@@ -50,17 +64,24 @@ class Lit:
             limit: (K,) distance up to which two looks are alike.
             passes: (K,) how often vehicles have driven over it.
             at: UTC ns.
+            weather: whether the whole road changes.
         """
-        new = other & ~self._other & self.light.changed(self._since, self._until)
+        gradual, changed = self.gradual, self.light.changed
+        came = changed(self._since, self._until) | changed(gradual.since, gradual.until)
+        new = other & ~self._other & came
+        slow = other & gradual.slow & ~self._held
+        new |= slow if weather else slow & self._cells.beside(self.mask)
         self._other = other | (self._other & ~seen)
-        if not (self.mask.any() or new.any()):
+        if not (self._held.any() or new.any()):
             return
+        self._look.valid[new] = False  # until it is seen; a vehicle may be there now
+        self._held = (self._held & (other | ~seen)) | new
         near = self._look.distance(now) < limit
-        resumed = self.mask & seen & ~self._look.valid
+        resumed = self._held & seen & ~self._look.valid
         self._off = np.where(seen, np.where(near | resumed, 0, self._off + 1), self._off)
-        self.mask = (self.mask & (other | ~seen) & (self._off < _ANOTHER)) | new
-        self._look.follow(now, seen & near, new | resumed, at)
         self._off[new] = 0
+        self.mask = self._held & ((self._off < _ANOTHER) | gradual.slow)
+        self._look.follow(now, seen & near, resumed, at)
         self._passes[new] = passes[new]
 
     def mostly(self, part: Mask) -> bool:
@@ -73,6 +94,7 @@ class Lit:
 
     def clear(self) -> None:
         """No patch is."""
-        self.mask[:] = False
+        self.mask[:] = self._held[:] = False
         self._other[:] = False
         self._look.clear()
+        self.gradual.clear()

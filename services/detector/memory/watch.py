@@ -10,7 +10,7 @@ from services.detector.memory.cells import Cells
 from services.detector.memory.drift import Drift
 from services.detector.memory.driven import Passes
 from services.detector.memory.light import Luma
-from services.detector.memory.lit import Lit
+from services.detector.memory.lit import OTHER, Lit
 from services.detector.memory.plate import Plate
 from services.detector.memory.readings import Readings
 from services.detector.memory.road import EmptyRoad, Floats, Mask
@@ -36,8 +36,6 @@ _ALONE, _SPREADS = 1.5, 0.8
 # So many side by side that are each unfamiliar by this share of their thresholds are a doubt together, such as a grey
 # thing at a lane's edge. On 12 empty roads of the dev split such groups begin at 0.55.
 _TOGETHER, _NEARLY = 3, 0.65
-# With another light a patch looks otherwise from this share on.
-_OTHER = 0.5
 # The most that is scored where this does not suffice: below 0.5, which is the threshold of the method.
 _DOUBT = 0.49
 # A region lies there for as long as half of its patches look as they do: what moves on has new ones all the time.
@@ -59,7 +57,7 @@ class RoadWatch:
         count = len(cells)
         self._passes = Passes(cells, passes)
         self._still, self._likeness, self._drift = Stillness(count), Likeness(cells), Drift(count)
-        self._lit, self._plate = Lit(count, lit), Plate(cells)
+        self._lit, self._plate = Lit(cells, lit), Plate(cells)
         self._doubted = np.zeros(count, np.bool_)
         self._readings = Readings()
         self._learned_at: int | None = None
@@ -116,7 +114,7 @@ class RoadWatch:
         self._readings.take(np.where(named, np.float32(np.nan), distance), at)
         stays, few = self._readings.stays()
         known, limit = self._road.known, self._road.threshold
-        self._lit.changes(distance >= _OTHER * limit, known & ~named, at)
+        self._lit.changes(now, distance, limit, known & ~named, at)
         odd = known & ~few & (stays >= limit)
         # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
         # free, and too little to say that something else than them is there.
@@ -135,7 +133,9 @@ class RoadWatch:
                 self._forget()
         else:
             self._still.see(now, odd, ~named, unseen, _FAMILIAR * limit, self._readings.first, at)
-            self._lit.see(now, ratio >= _OTHER, seen & ~named, _FAMILIAR * limit, self.passes, at)
+            self._lit.see(
+                now, ratio >= OTHER, seen & ~named, _FAMILIAR * limit, self.passes, at, weather=self._drift.is_weather
+            )
             state = "watching" if self._share(known) >= 0.5 else "learning"
             regions = self._regions(odd, ratio) + self._unlike()
             surface = Surface(
