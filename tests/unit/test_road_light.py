@@ -222,3 +222,32 @@ def test_a_dark_thing_is_seen_on_a_white_road() -> None:
     road.luma = with_thing(np.full_like(PLAIN, 255))
     told = road.show(8, THING)[-1]
     assert max(region.score for region in told.regions) > 0.5
+
+
+def test_what_grows_beside_a_shadow_belongs_to_it_and_what_is_laid_beside_it_does_not() -> None:
+    x1, y1, x2, y2 = THING
+    wider = (x1, y1, x2 + 0.06, y2)
+    for grows in (True, False):
+        road = shown(PLAIN)
+        road.luma = with_thing(SUNNY)
+        road.show(10, THING)
+        before = road._thing.copy()
+        steps = 30 if grows else 1
+        beside = road.cells.under(np.array([wider])) & ~road.cells.under(np.array([THING]))
+        for step in range(steps):
+            share = (step + 1) / steps
+            road._thing[beside] = (1 - share) * road._base[beside] + share * before[beside]
+            road.show(0.4, wider)
+        told = [region.score for surface in road.show(10, wider)[6:] for region in surface.regions]
+        assert (max(told) < 0.5) == grows
+
+
+def test_a_vehicle_that_hides_a_shadow_as_it_comes_is_not_taken_for_it() -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing(SUNNY)
+    road.show(1.6, THING)
+    shadow = road._thing
+    road.change()  # the vehicle's look
+    road.show(0.8, THING, boxes=box(0.4, 0.45, 0.55, 0.6))
+    road._thing = shadow
+    assert 0 < strongest(road, 20) < 0.5
