@@ -12,6 +12,7 @@ from tests.made_road import EVERY, NO_BOXES, THING, Road, box, learned
 PLAIN = np.full((384, 640), 100, np.uint8)
 PLAIN[:, 240:256] = PLAIN[:, 390:406] = 180  # markings
 SUNNY = (PLAIN * 1.2).astype(np.uint8)
+SUNNY[:70] = PLAIN[:70]  # the sky is as bright as before
 
 
 def shown(luma: np.ndarray, blur: float = 0.0) -> Road:
@@ -84,6 +85,13 @@ def test_what_comes_without_the_sun_is_told_and_so_is_what_comes_after_it() -> N
     road.luma = SUNNY
     road.show(10)
     road.luma = with_thing(SUNNY)
+    assert strongest(road, 10) > 0.5
+
+
+@pytest.mark.parametrize("gain", [0.6, 0.8, 1.3])
+def test_what_comes_as_the_camera_exposes_otherwise_is_told(gain: float) -> None:
+    road = shown(PLAIN)
+    road.luma = with_thing((PLAIN * gain).astype(np.uint8))
     assert strongest(road, 10) > 0.5
 
 

@@ -62,6 +62,15 @@ class Cells:
         text = f"{self.shape} {self.zones}".encode()
         return hashlib.sha256(text + self.index.tobytes() + self.member.tobytes()).hexdigest()[:16]
 
+    @property
+    def picture(self) -> tuple[slice, slice]:
+        """Rows and columns of the model's input, in pixels, that show the picture and no padding: whole patches."""
+        down, across = (np.flatnonzero((part > 0) & (part < 1)) for part in (self.rows, self.columns))
+        return (
+            slice(int(down[0]) * STRIDE, (int(down[-1]) + 1) * STRIDE),
+            slice(int(across[0]) * STRIDE, (int(across[-1]) + 1) * STRIDE),
+        )
+
     def grid(self, values: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(K,) as (rows, columns); False elsewhere."""
         whole = np.zeros(self.shape[0] * self.shape[1], np.bool_)

@@ -18,6 +18,9 @@ _BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
 _FLOOR = 4.0
 # So many of the cells without a vehicle or person must have changed; fewer than these are no whole picture.
 _SHARE, _LEAST = 0.3, 36
+# Where all cells but so few are brighter by the same factor, within so much, the camera exposes otherwise: shadows do not
+# come with that. White cells say nothing of it.
+_UNEVEN, _SAME, _WHITE = 0.03, 0.05, 235.0
 # What comes so long before or after belongs to it; changes are remembered for as long as traffic may hide a place.
 _AROUND_NS, _REMEMBERED_NS = 3 * NS // 5, 60 * NS
 # Light that has changed for so long in all in that time flickers or drifts: everything comes with it, which says
@@ -38,7 +41,7 @@ class Light:
         self._x, self._y = x.ravel(), y.ravel()
 
     def see(self, luma: Luma, boxes: NDArray[np.float64], at: int) -> None:
-        """Take a picture, (H, W) uint8, UTC ns, with the (N, 4) boxes of what moves on it, 0..1."""
+        """Take a picture without its padding, (H, W) uint8, UTC ns, with the (N, 4) boxes of what moves on it, 0..1."""
         if self._seen and not 0 <= at - self._seen[-1][0] <= _GAP_NS:
             self._seen.clear()
             self._goes_on = False
@@ -64,7 +67,12 @@ class Light:
         """Whether the picture of this number has another light than the first of those that are kept."""
         (_, before, was_free), (_, after, free) = self._seen[0], self._seen[number]
         both = was_free & free
-        return bool(both.sum() >= _LEAST and (np.abs(after - before)[both] > least).sum() >= _SHARE * both.sum())
+        if both.sum() < _LEAST:
+            return False
+        by = (after - before)[both]
+        shown = by[np.maximum(after, before)[both] < np.log(_WHITE)]
+        uneven = np.abs(shown - np.median(shown)) > _SAME if len(shown) else shown
+        return bool((np.abs(by) > least).sum() >= _SHARE * both.sum() and uneven.sum() > _UNEVEN * both.sum())
 
     def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
         """Of UTC ns each: whether the light, else steady, changed in these times, or a moment before or after."""

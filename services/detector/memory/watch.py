@@ -108,7 +108,7 @@ class RoadWatch:
         moving = boxes.xyxy[boxes.moves & (boxes.scores >= _SURE)]
         named = self.cells.under(moving, _GROW)
         if luma is not None:
-            self._lit.light.see(luma, moving, at)
+            self._lit.light.see(luma[self.cells.picture], moving, at)
             self._plate.see(luma, ~named)
         distance = self._distance(now, ~named, at)
         self._readings.take(np.where(named, np.float32(np.nan), distance), at)
