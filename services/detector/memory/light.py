@@ -18,9 +18,9 @@ _BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
 _FLOOR = 4.0
 # So many of the cells without a vehicle or person must have changed; fewer than these are no whole picture.
 _SHARE, _LEAST = 0.3, 36
-# Where all cells but so few are brighter by the same factor, within so much, the camera exposes otherwise: shadows do not
-# come with that. White cells say nothing of it.
-_UNEVEN, _SAME, _WHITE = 0.03, 0.05, 235.0
+# Where all cells but so few are brighter by the same factor, the camera exposes otherwise: shadows do not come with that.
+# The same within so much, and a share of it; cells that are nearly white say nothing. Traffic alone makes 4 % uneven.
+_UNEVEN, _SAME, _OF_IT, _WHITE = 0.055, 0.08, 0.1, 190.0
 # What comes so long before or after belongs to it; changes are remembered for as long as traffic may hide a place.
 _AROUND_NS, _REMEMBERED_NS = 3 * NS // 5, 60 * NS
 # Light that has changed for so long in all in that time flickers or drifts: everything comes with it, which says
@@ -52,7 +52,7 @@ class Light:
         self._seen.append((at, np.log(means + np.float32(_FLOOR)), free))
         while len(self._seen) > 1 and self._seen[1][0] <= at - _BEFORE_NS:
             del self._seen[0]
-        changed = self._changed(-1, _OTHER)
+        changed = self._changed(-1, _OTHER) and not self._exposes_otherwise()
         if changed and self._goes_on:  # it is seen for as long as pictures are compared with one before it
             begin, end = self._changes[-1]
             self._changes[-1] = begin, max(end, at - _BEFORE_NS + at - self._seen[-2][0])
@@ -64,15 +64,26 @@ class Light:
             del self._changes[0]
 
     def _changed(self, number: int, least: float) -> bool:
-        """Whether the picture of this number has another light than the first of those that are kept."""
+        """Whether the picture of this number is brighter or darker than the first of those that are kept."""
+        by, _ = self._steps(number)
+        return bool(len(by) >= _LEAST and (np.abs(by) > least).sum() >= _SHARE * len(by))
+
+    def _exposes_otherwise(self) -> bool:
+        """Whether it is the same factor all over the last picture."""
+        by, brightest = self._steps(-1)
+        shown = by[brightest < np.log(_WHITE)]
+        if len(shown) < _LEAST:
+            return False
+        middle = np.median(shown)
+        uneven = np.abs(shown - middle) > _SAME + _OF_IT * abs(middle)
+        return bool(uneven.sum() <= _UNEVEN * len(by))
+
+    def _steps(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of the cells that nothing hides on the picture of this number and on the first: by how much they are
+        brighter, and how bright at most, as logarithms."""
         (_, before, was_free), (_, after, free) = self._seen[0], self._seen[number]
         both = was_free & free
-        if both.sum() < _LEAST:
-            return False
-        by = (after - before)[both]
-        shown = by[np.maximum(after, before)[both] < np.log(_WHITE)]
-        uneven = np.abs(shown - np.median(shown)) > _SAME if len(shown) else shown
-        return bool((np.abs(by) > least).sum() >= _SHARE * both.sum() and uneven.sum() > _UNEVEN * both.sum())
+        return (after - before)[both], np.maximum(after, before)[both]
 
     def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
         """Of UTC ns each: whether the light, else steady, changed in these times, or a moment before or after."""
