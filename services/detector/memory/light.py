@@ -18,7 +18,7 @@ _BEFORE_NS, _OTHER, _BEGINS = 2 * NS, 0.06, 0.02
 _FLOOR = 4.0
 # So many of the cells without a vehicle or person must have changed; fewer than these are no whole picture.
 _SHARE, _LEAST = 0.3, 36
-# Where all cells but so few are brighter by the same factor, the camera exposes otherwise: shadows do not come with that.
+# Where all cells but so few are brighter by the same factor, the camera exposes otherwise: no shadows come with that.
 # The same within so much, and a share of it; cells that are nearly white say nothing. Traffic alone makes 4 % uneven.
 _UNEVEN, _SAME, _OF_IT, _WHITE = 0.055, 0.08, 0.1, 190.0
 # What comes so long before or after belongs to it; changes are remembered for as long as traffic may hide a place.
