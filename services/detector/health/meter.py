@@ -36,7 +36,7 @@ _BLACK, _FLAT = 0.1, 0.03
 # Share of white pixels; the sun beside the lens or snow leave more than half of the picture.
 _WHITE = 0.6
 # So much more of it white than lately may become that; usual within so long, as exposure control is done by then.
-_WHITER, _LATELY_NS = 0.25, 10 * NS
+_WHITER, _LATELY_NS = 0.2, 10 * NS
 # A soft picture from the start; clear ones reach 0.6 to 1, a lens that blurs a point to 8 of 1280 pixels 0.4.
 _SOFT = 0.45
 # Less than this share of the camera's own sharpness.
