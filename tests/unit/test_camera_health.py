@@ -138,19 +138,6 @@ def test_what_has_not_lasted_yet_is_suspected(good: list[Picture]) -> None:
 CARS = np.array([(x, y, x + 0.14, y + 0.2) for y in (0.2, 0.45) for x in (0.1, 0.3, 0.5, 0.7)])
 
 
-def test_where_much_more_is_white_than_lately_it_is_suspected_until_that_is_usual(good: list[Picture]) -> None:
-    lit = [picture.copy() for picture in good]
-    for picture in lit:
-        picture[:, : round(0.4 * picture.shape[1])] = 255
-    results = [result for result in watch(good + lit + lit) if result is not None]
-    suspected = ["overexposed" in result.suspected for result in results]
-    before = sum(result is not None for result in watch(good))
-    assert not any(suspected[:before])
-    assert suspected[before]
-    assert not any(suspected[-5:])
-    assert all(fault.kind != "overexposed" for result in results for fault in result.faults)
-
-
 def square(seconds: float, leave_s: float) -> list[Picture]:
     random = np.random.default_rng(8)
     plate = np.full((360, 640, 3), 105.0)

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import math
 import zlib
 
 import numpy as np
@@ -35,8 +34,6 @@ _LASTS: dict[PictureFaultKind, tuple[int, int]] = {
 _BLACK, _FLAT = 0.1, 0.03
 # Share of white pixels; the sun beside the lens or snow leave more than half of the picture.
 _WHITE = 0.6
-# So much more of it white than lately may become that; usual within so long, as exposure control is done by then.
-_WHITER, _LATELY_NS = 0.2, 10 * NS
 # A soft picture from the start; clear ones reach 0.6 to 1, a lens that blurs a point to 8 of 1280 pixels 0.4.
 _SOFT = 0.45
 # Less than this share of the camera's own sharpness.
@@ -88,7 +85,6 @@ class HealthMeter:
         self._lasting = {kind: Lasting(*times) for kind, times in _LASTS.items()}
         self._details: dict[PictureFaultKind, str] = {}
         self._last: int | None = None
-        self._white: float | None = None
 
     def step(
         self, picture: NDArray[np.uint8], captured_at: int, things: Rows = NOTHING
@@ -97,7 +93,6 @@ class HealthMeter:
 
         `things`: boxes of what may leave and is not part of the view: all but fixtures.
         """
-        elapsed = 0
         if self._last is not None:
             elapsed = captured_at - self._last
             if -_BACK_NS <= elapsed < _EVERY_NS:
@@ -105,16 +100,9 @@ class HealthMeter:
             if elapsed < 0 or elapsed > _GAP_NS:
                 self._pause(elapsed < 0)
         self._last = captured_at
-        measures = measure(picture)
-        return self._judge(measures, captured_at, things, self._is_whiter(measures.clipped, elapsed))
+        return self._judge(measure(picture), captured_at, things)
 
-    def _is_whiter(self, clipped: float, elapsed: int) -> bool:
-        """Whether much more of the picture is white than lately."""
-        usual = clipped if self._white is None or not 0 <= elapsed <= _GAP_NS else self._white
-        self._white = usual + (1 - math.exp(-max(elapsed, 0) / _LATELY_NS)) * (clipped - usual)
-        return clipped - usual >= _WHITER
-
-    def _judge(self, m: Measures, now: int, things: Rows, whiter: bool) -> PictureHealth:
+    def _judge(self, m: Measures, now: int, things: Rows) -> PictureHealth:
         black = m.highlight < _BLACK and m.contrast < _FLAT
         white = m.clipped >= _WHITE
         seen = self._view.take(m, not (black or white), now, things)
@@ -133,13 +121,10 @@ class HealthMeter:
             for kind, item in self._lasting.items()
             if item.is_open and item.since is not None
         ]
-        suspected = [kind for kind, item in self._lasting.items() if item.since is not None and not item.is_open]
-        if whiter and self._lasting["overexposed"].since is None:
-            suspected.append("overexposed")
         shift = None if seen.shift is None else (round(seen.shift[0], 4), round(seen.shift[1], 4))
         return PictureHealth(
             faults=faults,
-            suspected=suspected,
+            suspected=[kind for kind, item in self._lasting.items() if item.since is not None and not item.is_open],
             brightness=round(m.brightness, 4),
             contrast=round(m.contrast, 4),
             sharpness=round(m.sharpness / (self._sharp or m.sharpness or 1.0), 4),
