@@ -28,8 +28,8 @@ class Lit:
         mask: (K,) whether a patch is so.
     """
 
-    def __init__(self, cells: Cells, mask: Mask | None = None) -> None:
-        """`mask`: what another worker has found so before."""
+    def __init__(self, cells: Cells, mask: Mask | None = None, passes: Counts | None = None) -> None:
+        """`mask`: what another worker has found so before, and how often vehicles had driven over each patch then."""
         count = len(cells)
         self._cells = cells
         self.light, self.gradual = Light(), Gradual(count)
@@ -38,7 +38,7 @@ class Lit:
         self._held = self.mask.copy()
         self._look = Drift(count)
         self._off = np.zeros(count, np.int64)
-        self._passes = np.zeros(count, np.int64)
+        self._passes = np.zeros(count, np.int64) if passes is None else passes.copy()
         # What each patch was when it was free last, and between which times it changed last.
         self._free_at, self._strange = np.zeros(count, np.int64), np.zeros(count, np.bool_)
         self._since, self._until = np.zeros(count, np.int64), np.zeros(count, np.int64)

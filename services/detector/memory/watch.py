@@ -57,7 +57,7 @@ class RoadWatch:
         count = len(cells)
         self._passes = Passes(cells, passes)
         self._still, self._likeness, self._drift = Stillness(count), Likeness(cells), Drift(count)
-        self._lit, self._plate = Lit(cells, lit), Plate(cells)
+        self._lit, self._plate = Lit(cells, lit, passes), Plate(cells)
         self._doubted = np.zeros(count, np.bool_)
         self._readings = Readings()
         self._learned_at: int | None = None
