@@ -22,6 +22,7 @@ class Gradual:
     Attributes:
         slow: (K,) whether a patch is not calm, and has not made a step since it was.
         since, until: (K,) UTC ns of the last reading in view before the last step of each, and of the first after it.
+        free_at: (K,) UTC ns of its last reading in view.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,8 +31,8 @@ class Gradual:
         self._followed = np.zeros(count, np.bool_)
         self._look: Floats | None = None
         self._off = np.zeros(count, np.int64)
-        # When it was in view last, and the same times of a step that may be one.
-        self._free_at = np.zeros(count, np.int64)
+        self.free_at = np.zeros(count, np.int64)
+        # The same times of what may become a step.
         self._from, self._to = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._at = 0
 
@@ -56,8 +57,8 @@ class Gradual:
         far = np.where(followed, half_squared(now[open_] - look[open_]), distance[open_]) >= step
         off = self._off[open_] = np.where(far, self._off[open_] + 1, 0)
         first = open_[off == 1]
-        self._from[first], self._to[first] = self._free_at[first], at
-        self._free_at[free] = at
+        self._from[first], self._to[first] = self.free_at[first], at
+        self.free_at[free] = at
         stepped = off >= _ANOTHER
         steps = open_[stepped]
         self.since[steps], self.until[steps] = self._from[steps], self._to[steps]

@@ -87,8 +87,8 @@ class Light:
         return (after - before)[both], np.maximum(after, before)[both]
 
     def changed(self, since: Times, until: Times) -> NDArray[np.bool_]:
-        """Of UTC ns each: whether the light, else steady, changed in these times, or a moment before or after."""
-        found = np.zeros(since.shape, np.bool_)
+        """(K,) of UTC ns: whether the light, else steady, changed in these times, or a moment before or after."""
+        found = np.zeros(len(since), np.bool_)
         if sum(end - begin for begin, end in self._changes) > _UNSTEADY_NS:
             return found
         for begin, end in self._changes:

@@ -40,17 +40,17 @@ class Lit:
         self._off = np.zeros(count, np.int64)
         self._passes = np.zeros(count, np.int64) if passes is None else passes.copy()
         # What each patch was when it was free last, and between which times it changed last.
-        self._free_at, self._strange = np.zeros(count, np.int64), np.zeros(count, np.bool_)
+        self._strange = np.zeros(count, np.bool_)
         self._since, self._until = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._other = np.zeros(count, np.bool_)
 
     def changes(self, now: Floats, distance: Floats, limit: Floats, free: Mask, at: int) -> None:
         """Take a reading, see `Gradual.see`."""
-        self.gradual.see(now, distance, limit, free, at)
         strange = distance >= OTHER * limit
         new = free & strange & ~self._strange
-        self._since[new], self._until[new] = self._free_at[new], at
-        self._strange[free], self._free_at[free] = strange[free], at
+        self._since[new], self._until[new] = self.gradual.free_at[new], at
+        self._strange[free] = strange[free]
+        self.gradual.see(now, distance, limit, free, at)
 
     def see(
         self, now: Floats, other: Mask, seen: Mask, limit: Floats, passes: Counts, at: int, *, weather: bool
