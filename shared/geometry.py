@@ -49,14 +49,14 @@ def intersection(a: Floats, b: Floats) -> Floats:
     """Common area of every box of `a` (N, 4) with every one of `b` (M, 4): (N, M)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.clip(high - low, 0, None)
+    sides = np.maximum(high - low, 0)
     product: Floats = sides[..., 0] * sides[..., 1]
     return product
 
 
 def area(boxes: Floats) -> Floats:
     """Area of each box (N, 4): (N,)."""
-    product: Floats = np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
+    product: Floats = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
     return product
 
 

@@ -4,7 +4,7 @@ dark beyond the headlights. They look the same whatever lies there, so nobody ca
 import cv2
 import numpy as np
 
-from services.detector.memory.cells import Cells
+from services.detector.memory.cells import Cells, pixels_of
 from services.detector.memory.light import Luma
 from services.detector.memory.road import Mask
 
@@ -14,6 +14,8 @@ _BLACK, _WHITE = 6, 249
 
 def blind(luma: Luma, cells: Cells) -> Mask:
     """(K,) those of a picture, (H, W) uint8 of the model's input."""
-    rows, columns = cells.shape
-    means = cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA).ravel()[cells.index]
+    window, place = cells.window
+    rows, columns = window
+    size = columns.stop - columns.start, rows.stop - rows.start
+    means = cv2.resize(luma[pixels_of(window)], size, interpolation=cv2.INTER_AREA).ravel()[place]
     return np.asarray((means <= _BLACK) | (means >= _WHITE))

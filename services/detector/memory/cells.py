@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +67,7 @@ class Cells:
     def picture(self) -> tuple[slice, slice]:
         """Rows and columns of the model's input, in pixels, that show the picture and no padding: whole patches."""
         down, across = (np.flatnonzero((part > 0) & (part < 1)) for part in (self.rows, self.columns))
-        return (
-            slice(int(down[0]) * STRIDE, (int(down[-1]) + 1) * STRIDE),
-            slice(int(across[0]) * STRIDE, (int(across[-1]) + 1) * STRIDE),
-        )
+        return pixels_of((slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)))
 
     def grid(self, values: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(K,) as (rows, columns); False elsewhere."""
@@ -109,20 +107,29 @@ class Cells:
 
     def under_each(self, boxes: NDArray[np.float64], number: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
         """(count, K) the same for several frames at once, each box on that of its (N,) number."""
-        x1, y1, x2, y2 = boxes.T
-        left, right = np.searchsorted(self.columns, x1), np.searchsorted(self.columns, x2, "right")
-        top, bottom = np.searchsorted(self.rows, y1), np.searchsorted(self.rows, y2, "right")
-        any_inside = (left < right) & (top < bottom)
-        left, right, top, bottom, number = (part[any_inside] for part in (left, right, top, bottom, number))
-        # Steps at the corners of each box; summed up along both sides they count the boxes over each patch.
-        high, wide = len(self.rows) + 1, len(self.columns) + 1
-        corners = (top, left), (bottom, right), (top, right), (bottom, left)
-        places = np.concatenate([(number * high + y) * wide + x for y, x in corners])
-        weights = np.repeat([1.0, 1.0, -1.0, -1.0], len(left))
-        steps = np.bincount(places, weights, count * high * wide).reshape(count, high, wide)
-        over = steps.cumsum(axis=1).cumsum(axis=2)[:, :-1, :-1]
-        found: NDArray[np.bool_] = over.reshape(count, -1)[:, self.index] > 0.5
+        (down, across), place = self.window
+        x1, y1, x2, y2 = boxes.T[:, :, None]
+        columns, rows = self.columns[across], self.rows[down]
+        wide = ((columns >= x1) & (columns <= x2)).astype(np.float32)
+        high = ((rows >= y1) & (rows <= y2)).astype(np.float32)
+        # A box's patches are its rows by its columns; their products, summed, count the boxes over each patch.
+        over = np.stack([high[own].T @ wide[own] for own in (number == frame for frame in range(count))])
+        found: NDArray[np.bool_] = over.reshape(count, -1)[:, place] > 0.5
         return found
+
+    @cached_property
+    def window(self) -> tuple[tuple[slice, slice], NDArray[np.int64]]:
+        """The rows and columns of the grid in which the patches are, and (K,) the place of each among those."""
+        rows, columns = np.divmod(self.index, self.shape[1])
+        top, left, right = rows.min(), columns.min(), columns.max() + 1
+        place = (rows - top) * (right - left) + columns - left
+        return (slice(int(top), int(rows.max()) + 1), slice(int(left), int(right))), place
+
+
+def pixels_of(place: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Rows and columns of patches as those of the model's input, in pixels."""
+    rows, columns = place
+    return slice(rows.start * STRIDE, rows.stop * STRIDE), slice(columns.start * STRIDE, columns.stop * STRIDE)
 
 
 def cells_of(zones: Sequence[Zone], letterbox: Letterbox) -> Cells | None:

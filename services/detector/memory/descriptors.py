@@ -22,31 +22,41 @@ from services.detector.memory.cells import Cells
 # Of YOLOv8 and YOLO11: the backbone's stages at strides 8 and 16. Earlier ones see texture only, later ones are coarse.
 LAYERS = (4, 6)
 DIMENSIONS = 96
+# Features of no length stay so.
+_SMALL = 1e-12
 
 Floats = NDArray[np.float32]
 
 
 @cache
 def _projection(channels: int) -> Floats:
-    """(channels, DIMENSIONS): orthogonal directions, drawn once and for ever by a fixed seed."""
+    """(channels, DIMENSIONS): orthogonal directions, drawn once and for ever by a fixed seed.
+
+    The features of each of `LAYERS` come with unit length, and all of them together get it here.
+    """
     drawn = np.random.default_rng(4).standard_normal((channels, channels))
     directions = np.linalg.qr(drawn)[0][:, : min(DIMENSIONS, channels)]
-    return np.asarray(directions * (channels / directions.shape[1]) ** 0.5, np.float32)
+    scale = (channels / directions.shape[1] / len(LAYERS)) ** 0.5
+    return np.asarray(directions * scale, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pooling:
-    """What each patch takes of a map: some of its cells, by weight; those of patch k are from `starts[k]` on."""
+    """What each patch takes of a map: some of its cells, by weight; those of patch k are from `starts[k]` on.
 
+    `cells` count from the first of `used` on, which are all that any patch takes.
+    """
+
+    used: slice
     cells: Tensor
     weights: Tensor
     starts: Tensor
 
     def of(self, features: Tensor) -> Tensor:
         """(K, C) of unit length, from (1, C, h, w)."""
-        rows = features[0].permute(1, 2, 0).flatten(0, 1).float()
+        rows = features[0].permute(1, 2, 0).flatten(0, 1)[self.used].float()
         pooled = functional.embedding_bag(self.cells, rows, self.starts, mode="sum", per_sample_weights=self.weights)
-        return functional.normalize(pooled, dim=1)
+        return pooled.div_(torch.linalg.vector_norm(pooled, dim=1, keepdim=True).clamp_min_(_SMALL))
 
 
 def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells) -> Floats:
@@ -59,7 +69,7 @@ def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells)
     features = [torch.as_tensor(maps[layer][picture : picture + 1]) for layer in LAYERS]
     # Where the maps are, on a GPU there: what comes back is a small part of them.
     parts = [_pooling(cells, (one.shape[2], one.shape[3]), one.device).of(one) for one in features]
-    joined = torch.cat(parts, dim=1).cpu().numpy() * np.float32(len(parts) ** -0.5)
+    joined = torch.cat(parts, dim=1).cpu().numpy()
     return np.asarray(joined @ _projection(joined.shape[1]), np.float32)
 
 
@@ -87,8 +97,11 @@ def _pooling(cells: Cells, shape: tuple[int, int], device: torch.device) -> _Poo
     matrix = sparse.csr_array(mean @ fine)
     matrix.eliminate_zeros()
     weights = torch.from_numpy(matrix.data.astype(np.float32)).to(device)
-    indices, starts = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (matrix.indices, matrix.indptr))
-    return _Pooling(indices, weights, starts[:-1])
+    first = int(matrix.indices.min())
+    used = slice(first, int(matrix.indices.max()) + 1)
+    places = matrix.indices - first, matrix.indptr[:-1]
+    indices, starts = (torch.from_numpy(part.astype(np.int64)).to(device) for part in places)
+    return _Pooling(used, indices, weights, starts)
 
 
 def _stretch(size: int, from_size: int) -> sparse.csr_array:

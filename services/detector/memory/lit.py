@@ -70,7 +70,8 @@ class Lit:
         came = changed(self._since, self._until) | changed(gradual.since, gradual.until)
         new = other & ~self._other & came
         slow = other & gradual.slow & ~self._held
-        new |= slow if weather else slow & self._cells.beside(self.mask)
+        if slow.any():
+            new |= slow if weather else slow & self._cells.beside(self.mask)
         self._other = other | (self._other & ~seen)
         if not (self._held.any() or new.any()):
             return

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.memory.cells import STRIDE, Cells
+from services.detector.memory.cells import STRIDE, Cells, pixels_of
 from services.detector.memory.light import Luma
 from services.detector.memory.road import Mask
 
@@ -58,8 +58,8 @@ class Plate:
             return
         learned, anew = self._learned[place], patches[place]
         share = np.where(anew & learned, np.float32(_TAKEN), anew.astype(np.float32))
-        road = self._road[_pixels_of(place)]
-        road += _pixels(share) * (self._last[-1][0][_pixels_of(place)] - road)
+        road = self._road[pixels_of(place)]
+        road += _pixels(share) * (self._last[-1][0][pixels_of(place)] - road)
         learned |= anew
         self._sharpness = None
         self._soft[which] = False  # what was there is gone
@@ -90,7 +90,7 @@ class Plate:
         grid = self._cells.grid(patches)
         place = _around(grid)
         assert place is not None
-        pixels = _pixels_of(place)
+        pixels = pixels_of(place)
         now = np.stack([luma[pixels] for luma in pictures]).mean(axis=0, dtype=np.float32)
         change = cv2.GaussianBlur(now - self._road[pixels], (0, 0), _NOISE_SIGMA)
         inner = _inner(grid[place])
@@ -134,12 +134,6 @@ def _around(patches: Mask) -> tuple[slice, slice] | None:
     """The least rows and columns that hold all patches of a mask; None when there is none."""
     rows, columns = np.flatnonzero(patches.any(axis=1)), np.flatnonzero(patches.any(axis=0))
     return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else None
-
-
-def _pixels_of(place: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Rows and columns of patches as those of pixels."""
-    rows, columns = place
-    return slice(rows.start * STRIDE, rows.stop * STRIDE), slice(columns.start * STRIDE, columns.stop * STRIDE)
 
 
 def _pixels(patches: NDArray[Any]) -> NDArray[Any]:

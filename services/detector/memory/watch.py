@@ -188,12 +188,13 @@ class RoadWatch:
     def _zones(self, hidden: Mask) -> list[ZoneSurface]:
         assert self._road is not None
         proven = self._road.known & ((self.passes >= _PASSES) | self._likeness.alike)
-        told = []
-        for zone, member in zip(self.cells.zones, self.cells.member, strict=True):
-            count = max(int(member.sum()), 1)
-            shares = [round(float((mask & member).sum()) / count, 4) for mask in (self._road.known, proven, hidden)]
-            told.append(ZoneSurface(zone=zone, known=shares[0], proven=shares[1], hidden=shares[2]))
-        return told
+        member = self.cells.member.astype(np.int64)
+        counts = member @ np.stack([self._road.known, proven, hidden], axis=1)
+        shares = np.round(counts / np.maximum(member.sum(axis=1, keepdims=True), 1), 4).tolist()
+        return [
+            ZoneSurface(zone=zone, known=known, proven=proven, hidden=hidden)
+            for zone, (known, proven, hidden) in zip(self.cells.zones, shares, strict=True)
+        ]
 
     def _regions(self, odd: Mask, ratio: Floats) -> list[Unfamiliar]:
         """What is unfamiliar, and, scored below the threshold, what is nearly so: then nobody can say "clear"."""
