@@ -51,7 +51,7 @@ class Measures:
 
 def measure(picture: NDArray[np.uint8]) -> Measures:
     """Measure an (H, W, 3) uint8 RGB picture of any size."""
-    green = np.ascontiguousarray(picture[:, :, 1])
+    green = np.asarray(cv2.extractChannel(picture, 1), np.uint8)
     height, width = green.shape
     fine = _scaled(green, _FINE)
     grey = _scaled(fine, _COARSE)

@@ -86,6 +86,10 @@ class HealthMeter:
         self._details: dict[PictureFaultKind, str] = {}
         self._last: int | None = None
 
+    def measures(self, captured_at: int) -> bool:
+        """Whether a picture of this time, UTC ns, would be measured."""
+        return self._last is None or not -_BACK_NS <= captured_at - self._last < _EVERY_NS
+
     def step(
         self, picture: NDArray[np.uint8], captured_at: int, things: Rows = NOTHING
     ) -> PictureHealth | None:  # fmt: skip
@@ -93,10 +97,10 @@ class HealthMeter:
 
         `things`: boxes of what may leave and is not part of the view: all but fixtures.
         """
+        if not self.measures(captured_at):
+            return None
         if self._last is not None:
             elapsed = captured_at - self._last
-            if -_BACK_NS <= elapsed < _EVERY_NS:
-                return None
             if elapsed < 0 or elapsed > _GAP_NS:
                 self._pause(elapsed < 0)
         self._last = captured_at

@@ -39,6 +39,8 @@ class HealthWatch:
         self._meters[key] = meter  # at the end: dicts keep the order, so the first is the longest quiet
         if len(self._meters) > _RUNS:
             del self._meters[next(iter(self._meters))]
+        if not meter.measures(frame.captured_at):
+            return None
         inner = decoded.picture[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width]
         things = Boxes.of(found, labels).things()
         health = meter.step(inner, frame.captured_at, things.xyxy[~things.fixed])
