@@ -16,6 +16,7 @@ from services.analyzer.state import plain
 from shared.catalogue import MOVES, SCENERY_THING, VEHICLES, is_scenery
 from shared.clock import NS
 from shared.geometry import inside_polygon
+from shared.surface import Unfamiliar
 
 LABEL = "unknown object"
 # The threshold of the memory's method; what scores less only keeps an inspection from saying "clear".
@@ -32,6 +33,8 @@ _BESIDE = 0.25
 _SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 9 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
+# The type that tells of things; one that was told holds while this share of its place, or of the region, is in both.
+_THING, _SAME = "obstacle-on-lane", 0.5
 # The types that tell of what moves by its name.
 _NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
@@ -86,6 +89,7 @@ class UnfamiliarThings:
         for region in scene.surface.regions:
             watch = self._watch(region.box)
             if region.score < _MIN_SCORE or watch is None or box_area(region.box) > SCENERY_THING:
+                found += _holds(region, scene)
                 continue
             now = scene.captured_at
             lasted = now - region.since >= max(watch.after_ns, _LASTS_NS, self._waiting.patience_ns(watch, now))
@@ -144,6 +148,18 @@ class UnfamiliarThings:
             if watch.concerns(LABEL) and inside_polygon(middle, np.array(watch.zone.polygon))[0]:
                 return watch
         return None
+
+
+def _holds(region: Unfamiliar, scene: Scene) -> list[Claim]:
+    """The claims of what was told and lies where it may still lie: nobody has seen it go. It stays at its place,
+    however the region grows."""
+    places = [box for box in scene.told.get(_THING, ()) if _covers(region.box, box)]
+    views = [part_of_picture(LABEL, region.score, box, scene.aspect, scene.captured_at) for box in places]
+    return [Claim(view, "", "info", region.since, opens=False, members=()) for view in views]
+
+
+def _covers(region: BoxTuple, box: BoxTuple) -> bool:
+    return max(coverage(region, box), coverage(box, region)) >= _SAME
 
 
 def _is_told(region: BoxTuple, scene: Scene) -> bool:
