@@ -222,6 +222,26 @@ def test_what_was_told_without_a_name_is_not_told_again_as_a_vehicle() -> None:
     ]
 
 
+def test_what_its_name_leaves_of_a_thing_is_told_once() -> None:
+    # A thing of 19 px was "car" at 0.2 to 0.4: the memory told what lies below that box, and the rule then the box.
+    below: Box = (0.30, 0.50, 0.36, 0.54)
+
+    def seldom(t: float) -> DetectedObject | None:
+        seen = t >= 14 or round(t * FPS) % 50 == 0
+        return thing("car", 0.32, 0.505, 0.06, 0.06, score=0.32) if seen else None
+
+    changes = play(0, 60, (2, 60), seldom, place=below)
+    assert [(item.incident, item.label) for item in changes if item.change == "opened"] == [
+        ("obstacle-on-lane", "unknown object")
+    ]
+
+    def larger(t: float) -> DetectedObject | None:
+        return thing("truck", 0.32, 0.505, 0.15, 0.3) if t >= 14 else None
+
+    changes = play(0, 60, (2, 60), larger, place=below)
+    assert {item.incident for item in changes if item.change == "opened"} == {"obstacle-on-lane", "stopped-vehicle"}
+
+
 def test_a_vehicle_that_drives_up_to_a_thing_and_stops_is_told_beside_it() -> None:
     changes = play(0, 40, (2, 40), stopping("car", 0.33, stop_y=0.57, stop_s=15.0))
     assert {change.incident for change in changes if change.change == "opened"} == {

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.boxes import coverage
+from services.analyzer.boxes import box_area
 from services.analyzer.incidents import Claim
 from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches
@@ -18,15 +18,17 @@ from services.analyzer.rules.jam import Jam
 from services.analyzer.rules.parked import ParkedCars
 from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.scene import Scene, TrackView
+from services.analyzer.rules.unfamiliar import is_beside
+from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.clock import NS
 from shared.messages import Incident
 
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
-# What lies with this share of its box in that of a thing that was told, and did not come driving, is that thing under a
-# vehicle's name; who stops before it, or hides it, is larger.
-_THING, _INSIDE = "obstacle-on-lane", 0.5
+# What is at the place of a thing that was told, or right beside it, and did not come driving, is that thing under a
+# vehicle's name: the memory of the road tells what its box leaves of it. Who stops before it, or hides it, is larger
+# than this many times what was told.
+_THING, _LARGER = "obstacle-on-lane", 2.0
 
 _STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue, JsonValue]] = TypeAdapter(
     tuple[JsonValue, JsonValue, JsonValue, JsonValue]
@@ -75,7 +77,11 @@ class StoppedVehicle(RestingRule):
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
-        if not track.driven and any(coverage(track.box, box) >= _INSIDE for box in scene.told.get(_THING, ())):
+        if not track.driven and any(_is_thing(track.box, box) for box in scene.told.get(_THING, ())):
             return False
         waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
         return not waited and not self._jam.explains(track, watch.zone.id, scene, self._queues.moved_up(track))
+
+
+def _is_thing(box: BoxTuple, told: BoxTuple) -> bool:
+    return is_beside(told, box) and box_area(box) <= _LARGER * box_area(told)
