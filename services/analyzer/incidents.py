@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter
 
+from services.analyzer.claims import Claim
 from services.analyzer.incident_ids import IncidentIds, Starts
-from services.analyzer.scene import BoxTuple, Point, Scene, TrackView
+from services.analyzer.scene import BoxTuple, Point, Scene
 from services.analyzer.state import plain
 from shared.catalogue import Severity
 from shared.clock import NS
@@ -21,30 +22,6 @@ from shared.messages import Incident
 _DEPARTURE_NS = NS
 # A queue is reported again when it has grown by half; every vehicle that joins is no news.
 _GROWTH = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One track, or a part of the picture, that fits a rule on this frame.
-
-    Attributes:
-        zone: id of the zone that it fits in.
-        since: UTC ns when the cause began.
-        opens: False: only keeps an incident alive that is open already.
-        members: track ids of a claim that is about a whole zone, none for what is no object (smoke); `track` is then
-            its summary, and an open incident is found by `same_place` alone. None: the claim is about `track` itself.
-        detail: for a person, what the label does not say.
-        after: the lost track that this one goes on with, as the rule sees it.
-    """
-
-    track: TrackView
-    zone: str
-    severity: Severity
-    since: int
-    opens: bool
-    members: tuple[int, ...] | None = None
-    detail: str | None = None
-    after: int | None = None
 
 
 @dataclass(slots=True)
@@ -130,6 +107,15 @@ class IncidentBook:
     def anchors(self) -> list[BoxTuple]:
         """Where they were at the opening, 0..1: what passes before one that rests may take its box along."""
         return [item.anchor for item in self._open]
+
+    def out_of_view(self, scene: Scene) -> list[BoxTuple]:
+        """The `anchors` of those of which no track is in view, and none was seen to leave."""
+        visible = {track.track_id for track in scene.tracks}
+        return [
+            item.anchor
+            for item in self._open
+            if item.elsewhere_since is None and not item.moved_away and not visible.intersection(item.track_ids)
+        ]
 
     def follows(self, track_id: int) -> bool:
         """Whether an open incident has this track."""

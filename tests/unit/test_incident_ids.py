@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from services.analyzer.claims import Claim
 from services.analyzer.incident_ids import IncidentIds
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook
+from services.analyzer.incidents import Hysteresis, IncidentBook
 from services.analyzer.scene import Scene, part_of_picture
 from shared.clock import NS
 from shared.messages import FrameRef, Incident

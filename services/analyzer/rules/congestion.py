@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.queues import MIN_QUEUE, SLOW
 from services.analyzer.scene import Scene, TrackView

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watches
 from services.analyzer.scene import BoxTuple, Scene, part_of_picture
 from services.analyzer.state import plain

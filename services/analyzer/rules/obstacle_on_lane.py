@@ -6,10 +6,11 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from services.analyzer.boxes import box_area, box_iou, coverage
-from services.analyzer.incidents import Claim, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import OpenIncident
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.rules.unfamiliar import LABEL, UnfamiliarThings, is_beside
+from services.analyzer.rules.unfamiliar import LABEL, UnfamiliarThings, held, is_beside
 from services.analyzer.rules.vacant import VacantStands
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.catalogue import PERSONS, VEHICLES, is_scenery
@@ -44,7 +45,8 @@ class ObstacleOnLane(RestingRule):
         # Where a thing with a name has not had its time yet, the region waits as well.
         boxes = [claim.track.box for claim in named if claim.opens or _may_pause(claim.track, scene)]
         regions = self._unfamiliar.claims(scene)
-        return named + [claim for claim in regions if not any(is_beside(claim.track.box, box) for box in boxes)]
+        regions = [claim for claim in regions if not any(is_beside(claim.track.box, box) for box in boxes)]
+        return named + regions + held(scene, self._book.out_of_view(scene))
 
     def state(self) -> JsonValue:
         """See `Rule.state`."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.patches import DAMAGED, HOLDS, Mask, Patches, PatchMemory
 from services.analyzer.scene import Scene, part_of_picture

@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.centreline import Runs
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.scene import BoxTuple, Point, Scene, TrackView

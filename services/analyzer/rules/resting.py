@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pydantic import JsonValue
 
 from services.analyzer.boxes import box_iou
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.scores import least_at_rest
 from services.analyzer.scene import BoxTuple, Scene, TrackView

@@ -17,7 +17,8 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.boxes import box_iou, coverage
-from services.analyzer.incidents import Claim, Hysteresis, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, OpenIncident
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.scene import Scene, TrackView

@@ -11,14 +11,14 @@ from typing import ClassVar
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.boxes import box_area
-from services.analyzer.incidents import Claim
+from services.analyzer.claims import Claim
 from services.analyzer.rules import scores
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.jam import Jam
 from services.analyzer.rules.parked import ParkedCars
 from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
-from services.analyzer.rules.unfamiliar import is_beside
+from services.analyzer.rules.unfamiliar import held, is_beside
 from services.analyzer.scene import BoxTuple, Scene, TrackView
 from shared.clock import NS
 from shared.messages import Incident
@@ -66,13 +66,15 @@ class StoppedVehicle(RestingRule):
         self._parked.restore(parked)
 
     def _claims(self, scene: Scene) -> list[Claim]:
-        """Who waited and moves up to the place of a head that has driven on does not continue its incident."""
-        return [
+        """Who waited and moves up to the place of a head that has driven on does not continue its incident; what the
+        detector does not see any more and the memory does is there."""
+        claims = [
             claim
             for claim in super()._claims(scene)
             if self._book.follows(claim.track.track_id)
             or not self._queues.waited(claim.track, scene.captured_at, _MOVES_UP_NS)
         ]
+        return claims + held(scene, self._book.out_of_view(scene))
 
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":

@@ -1,13 +1,13 @@
 """Things that the detector has no name for: the regions of the memory of the empty road, as claims of an obstacle."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.boxes import box_area, coverage
-from services.analyzer.incidents import Claim
+from services.analyzer.claims import Claim
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.scores import is_far_from_its_name, least_for_its_name
 from services.analyzer.rules.waiting import WaitingLanes
@@ -16,7 +16,6 @@ from services.analyzer.state import plain
 from shared.catalogue import MOVES, SCENERY_THING, VEHICLES, is_scenery
 from shared.clock import NS
 from shared.geometry import inside_polygon
-from shared.surface import Unfamiliar
 
 LABEL = "unknown object"
 # The threshold of the memory's method; what scores less only keeps an inspection from saying "clear".
@@ -33,8 +32,8 @@ _BESIDE = 0.25
 _SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 9 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
-# The type that tells of things; one that was told holds while this share of its place, or of the region, is in both.
-_THING, _SAME = "obstacle-on-lane", 0.5
+# What was told holds while this share of its place, or of a region, is in both.
+_HOLDS = 0.5
 # The types that tell of what moves by its name.
 _NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
 # Without a name it may be a shadow that creeps or an insect that rests on the lens: it waits for longer than a thing
@@ -65,6 +64,26 @@ def is_beside(region: BoxTuple, box: BoxTuple, described: bool = True) -> bool:
     )  # fmt: skip
 
 
+def held(scene: Scene, places: Sequence[BoxTuple]) -> list[Claim]:
+    """Claims that keep open what was told at these places (0..1), where something unfamiliar is, or may be.
+
+    A thing is sure and in doubt by turns, and its name comes and goes; but nobody has seen it go. It stays at its
+    place, however the region around it grows.
+    """
+    regions = scene.surface.regions if scene.surface is not None else []
+    found = []
+    for place in places:
+        since = [region.since for region in regions if _covers(region.box, place)]
+        if since:
+            view = part_of_picture(LABEL, 0.0, place, scene.aspect, scene.captured_at)
+            found.append(Claim(view, "", "info", min(since), opens=False, members=()))
+    return found
+
+
+def _covers(region: BoxTuple, box: BoxTuple) -> bool:
+    return max(coverage(region, box), coverage(box, region)) >= _HOLDS
+
+
 class UnfamiliarThings:
     """Turns regions into claims, but for those of what moves and has a name, as long as the rule for it may tell."""
 
@@ -89,7 +108,6 @@ class UnfamiliarThings:
         for region in scene.surface.regions:
             watch = self._watch(region.box)
             if region.score < _MIN_SCORE or watch is None or box_area(region.box) > SCENERY_THING:
-                found += _holds(region, scene)
                 continue
             now = scene.captured_at
             lasted = now - region.since >= max(watch.after_ns, _LASTS_NS, self._waiting.patience_ns(watch, now))
@@ -148,18 +166,6 @@ class UnfamiliarThings:
             if watch.concerns(LABEL) and inside_polygon(middle, np.array(watch.zone.polygon))[0]:
                 return watch
         return None
-
-
-def _holds(region: Unfamiliar, scene: Scene) -> list[Claim]:
-    """The claims of what was told and lies where it may still lie: nobody has seen it go. It stays at its place,
-    however the region grows."""
-    places = [box for box in scene.told.get(_THING, ()) if _covers(region.box, box)]
-    views = [part_of_picture(LABEL, region.score, box, scene.aspect, scene.captured_at) for box in places]
-    return [Claim(view, "", "info", region.since, opens=False, members=()) for view in views]
-
-
-def _covers(region: BoxTuple, box: BoxTuple) -> bool:
-    return max(coverage(region, box), coverage(box, region)) >= _SAME
 
 
 def _is_told(region: BoxTuple, scene: Scene) -> bool:

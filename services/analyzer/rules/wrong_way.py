@@ -8,7 +8,8 @@ from pydantic import JsonValue, TypeAdapter
 
 from services.analyzer.boxes import box_iou
 from services.analyzer.centreline import Runs
-from services.analyzer.incidents import Claim, Hysteresis, IncidentBook, OpenIncident
+from services.analyzer.claims import Claim
+from services.analyzer.incidents import Hysteresis, IncidentBook, OpenIncident
 from services.analyzer.rules.base import Watch, Watches, watched_zone
 from services.analyzer.rules.retreat import Course
 from services.analyzer.rules.standing import Stands
