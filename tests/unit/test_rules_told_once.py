@@ -2,7 +2,7 @@
 
 from shared.clock import NS
 from shared.messages import Box, DetectedObject
-from tests.unit.analyzer_helpers import FPS, still, stopping, thing
+from tests.unit.analyzer_helpers import FPS, Mover, still, stopping, thing
 from tests.unit.test_rules_unfamiliar import PLACE, play
 
 
@@ -60,6 +60,22 @@ def test_what_was_told_without_a_name_is_not_told_again_as_a_vehicle() -> None:
     assert [(change.incident, change.label) for change in changes if change.change == "opened"] == [
         ("obstacle-on-lane", "unknown object")
     ]
+
+
+def test_traffic_that_lends_a_thing_its_way_does_not_make_it_a_vehicle() -> None:
+    place: Box = (0.28, 0.40, 0.42, 0.62)
+
+    def lent(label: str) -> Mover:
+        def mover(t: float) -> DetectedObject | None:
+            return thing(label, 0.35, min(0.3 + 0.3 * (t - 20), 0.62), 0.14, 0.22) if t >= 20 else None
+
+        return mover
+
+    opened = [item for item in play(0, 50, (2, 50), lent("cell phone"), place=place) if item.change == "opened"]
+    assert [(item.incident, item.label) for item in opened] == [("obstacle-on-lane", "unknown object")]
+    # The same way under a vehicle's name is that of a car which has driven up to it.
+    opened = [item for item in play(0, 50, (2, 50), lent("car"), place=place) if item.change == "opened"]
+    assert [item.incident for item in opened] == ["obstacle-on-lane", "stopped-vehicle"]
 
 
 def test_what_its_name_leaves_of_a_thing_is_told_once() -> None:

@@ -20,14 +20,15 @@ from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import held, is_beside
 from services.analyzer.scene import BoxTuple, Scene, TrackView
+from shared.catalogue import UNKNOWN_VEHICLE
 from shared.clock import NS
 from shared.messages import Incident
 
 # As long as an incident waits for its vehicle after it was seen to leave, and the time to move up.
 _MOVES_UP_NS = 6 * NS
 # What is at the place of a thing that was told, or right beside it, and did not come driving, is that thing under a
-# vehicle's name: the memory of the road tells what its box leaves of it. Who stops before it, or hides it, is larger
-# than this many times what was told.
+# vehicle's name: the memory of the road tells what its box leaves of it. So is what is a vehicle by its driving alone,
+# for passing traffic lends its way. Who stops before it, or hides it, is larger than this many times what was told.
 _THING, _LARGER = "obstacle-on-lane", 2.0
 
 _STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue, JsonValue]] = TypeAdapter(
@@ -79,7 +80,8 @@ class StoppedVehicle(RestingRule):
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
-        if not track.driven and any(_is_thing(track.box, box) for box in scene.told.get(_THING, ())):
+        came = track.driven and track.label != UNKNOWN_VEHICLE
+        if not came and any(_is_thing(track.box, box) for box in scene.told.get(_THING, ())):
             return False
         waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
         return not waited and not self._jam.explains(track, watch.zone.id, scene, self._queues.moved_up(track))
