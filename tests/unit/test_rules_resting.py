@@ -6,7 +6,20 @@ from services.analyzer.boxes import box_iou
 from shared.clock import NS
 from shared.messages import DetectedObject
 from shared.site import Rule
-from tests.unit.analyzer_helpers import LANE, analyzer, frame, make_site, play, still, stopping, summary, thing, travel
+from tests.unit.analyzer_helpers import (
+    FPS,
+    LANE,
+    Mover,
+    analyzer,
+    frame,
+    make_site,
+    play,
+    still,
+    stopping,
+    summary,
+    thing,
+    travel,
+)  # fmt: skip
 
 
 def test_a_vehicle_that_stops_on_a_lane_opens_one_incident_ten_seconds_after_its_stop() -> None:
@@ -151,6 +164,20 @@ def test_a_box_around_the_whole_road_is_no_vehicle() -> None:
     assert play(15, lambda t: road) == []
     lorry = thing("truck", 0.4, 0.99, width=0.5, height=0.6)
     assert summary(play(15, lambda t: lorry)) == [("stopped-vehicle", "opened")]
+
+
+def test_a_part_of_the_road_whose_box_jitters_is_no_vehicle() -> None:
+    """The detector was seen to call a third of the picture a train of 0.16, now this part of it and now that."""
+
+    def patch(score: float) -> Mover:
+        def mover(t: float) -> DetectedObject:
+            height = 0.78 if round(t * FPS) % 30 < 20 else 0.60
+            return thing("train", 0.35, 0.99, width=0.40, height=height, score=score)
+
+        return mover
+
+    assert play(40, patch(0.2)) == []
+    assert summary(play(40, patch(0.5))) == [("stopped-vehicle", "opened")]
 
 
 def test_a_far_car_rests_since_it_stands_not_since_it_slowed_down() -> None:
