@@ -19,7 +19,7 @@ from tests.unit.analyzer_helpers import (
     summary,
     thing,
     travel,
-)  # fmt: skip
+)
 
 
 def test_a_vehicle_that_stops_on_a_lane_opens_one_incident_ten_seconds_after_its_stop() -> None:
