@@ -23,6 +23,11 @@ def coverage(part: BoxTuple, whole: BoxTuple) -> float:
     return common / box_area(part) if common > 0 else 0.0
 
 
+def in_common(a: BoxTuple, b: BoxTuple) -> float:
+    """Share of the smaller of two boxes that lies in the other, 0..1."""
+    return max(coverage(a, b), coverage(b, a))
+
+
 def box_area(box: BoxTuple) -> float:
     """Area of a box; of a normalised one, its share of the picture."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

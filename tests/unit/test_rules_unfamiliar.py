@@ -195,3 +195,13 @@ def test_two_things_without_a_name_that_lie_near_each_other_are_two_incidents() 
         surface = Surface(state="watching", zones=[], regions=regions) if index % 4 == 0 else None
         changes += stage.step(frame(index, [], t).model_copy(update={"surface": surface})).incidents
     assert [(change.change, change.started_at) for change in changes] == [("opened", to_ns(2)), ("opened", to_ns(4))]
+
+
+def test_a_part_of_the_road_whose_box_jitters_is_no_name_for_what_lies_on_it() -> None:
+    def patch(t: float) -> DetectedObject:
+        return thing("train", 0.35, 0.99, 0.40, 0.78 if round(t * FPS) % 30 < 20 else 0.60, score=0.22)
+
+    told = play(0, 40, (5, 40), patch)
+    assert [(item.incident, item.label) for item in told if item.change == "opened"] == [
+        ("obstacle-on-lane", "unknown object")
+    ]

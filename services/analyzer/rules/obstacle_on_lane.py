@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from services.analyzer.boxes import box_area, box_iou, coverage
+from services.analyzer.boxes import box_area, box_iou, coverage, in_common
 from services.analyzer.claims import Claim
 from services.analyzer.incidents import OpenIncident
 from services.analyzer.rules.base import Watch, Watches
@@ -76,7 +76,7 @@ def _may_pause(track: TrackView, scene: Scene) -> bool:
 
 
 def _same(a: BoxTuple, b: BoxTuple) -> bool:
-    return box_iou(a, b) >= _SAME_UNION or max(coverage(a, b), coverage(b, a)) >= _SAME_PART
+    return box_iou(a, b) >= _SAME_UNION or in_common(a, b) >= _SAME_PART
 
 
 def _same_place(item: OpenIncident, claim: Claim, now: int) -> bool:

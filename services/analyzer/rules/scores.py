@@ -1,7 +1,8 @@
 """Mean detection scores that the rules ask of what is at rest, so that who leaves a thing to a rule knows them too."""
 
+from services.analyzer.boxes import box_area
 from services.analyzer.scene import TrackView
-from shared.catalogue import UNKNOWN_VEHICLE, VEHICLES
+from shared.catalogue import SCENERY_THING, UNKNOWN_VEHICLE, VEHICLES
 
 # Far cars of 15 px score 0.3 to 0.5; a lamp post that is taken for a vehicle now and then stays below.
 VEHICLE = 0.3
@@ -15,10 +16,14 @@ _FAR_LESS = 2 / 3
 
 
 def least_at_rest(track: TrackView, least: float) -> float:
-    """The mean score that an object needs: less when it was seen to come, as nothing does that looks like a vehicle."""
+    """The mean score that an object needs: less when it was seen to come, as nothing does that looks like a vehicle.
+
+    But the road itself seems to come: the detector draws now this large part of it, now that. It has to have driven.
+    """
     if track.label == UNKNOWN_VEHICLE:
         return 0.0
-    return least * (_DRIVEN if track.driven or track.came else 1.0)
+    came = track.driven or (track.came and box_area(track.box) <= SCENERY_THING)
+    return least * (_DRIVEN if came else 1.0)
 
 
 def least_for_its_name(track: TrackView) -> float:

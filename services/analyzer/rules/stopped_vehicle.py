@@ -20,7 +20,7 @@ from services.analyzer.rules.queues import Queues
 from services.analyzer.rules.resting import RestingRule
 from services.analyzer.rules.unfamiliar import held, is_beside
 from services.analyzer.scene import BoxTuple, Scene, TrackView
-from shared.catalogue import SCENERY_THING, UNKNOWN_VEHICLE
+from shared.catalogue import UNKNOWN_VEHICLE
 from shared.clock import NS
 from shared.messages import Incident
 
@@ -80,8 +80,6 @@ class StoppedVehicle(RestingRule):
     def _opens(self, track: TrackView, watch: Watch, scene: Scene) -> bool:
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
-        if track.rest_score < scores.VEHICLE and not track.driven and box_area(track.box) > SCENERY_THING:
-            return False  # the road itself, of which the detector draws now this part, now that
         came = track.driven and track.label != UNKNOWN_VEHICLE
         if not came and any(_is_thing(track.box, box) for box in scene.told.get(_THING, ())):
             return False

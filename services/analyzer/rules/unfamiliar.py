@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
-from services.analyzer.boxes import box_area, coverage
+from services.analyzer.boxes import box_area, coverage, in_common
 from services.analyzer.claims import Claim
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.scores import is_far_from_its_name, least_for_its_name
@@ -32,7 +32,7 @@ _BESIDE = 0.25
 _SEEN, _LATEST_NS, _PRESENT_NS = 0.4, 9 * NS, 3 * NS
 _MOVED = 0.5
 _AT_REST_NS = NS // 2
-# What was told holds while this share of its place, or of a region, is in both.
+# What was told holds while this share of its place, or of a region, lies in both.
 _HOLDS = 0.5
 # The types that tell of what moves by its name.
 _NAMED = ("stopped-vehicle", "person-on-lane", "animal-on-lane")
@@ -71,17 +71,12 @@ def held(scene: Scene, places: Sequence[BoxTuple]) -> list[Claim]:
     place, however the region around it grows.
     """
     regions = scene.surface.regions if scene.surface is not None else []
-    found = []
-    for place in places:
-        since = [region.since for region in regions if _covers(region.box, place)]
-        if since:
-            view = part_of_picture(LABEL, 0.0, place, scene.aspect, scene.captured_at)
-            found.append(Claim(view, "", "info", min(since), opens=False, members=()))
-    return found
-
-
-def _covers(region: BoxTuple, box: BoxTuple) -> bool:
-    return max(coverage(region, box), coverage(box, region)) >= _HOLDS
+    now = scene.captured_at
+    return [
+        Claim(part_of_picture(LABEL, 0.0, place, scene.aspect, now), "", "info", now, opens=False, members=())
+        for place in places
+        if any(in_common(region.box, place) >= _HOLDS for region in regions)
+    ]
 
 
 class UnfamiliarThings:
