@@ -21,7 +21,8 @@ from shared.site import Zone
 # at this speed does 7 km/h seen from above and 14 seen along the road, so who keeps up with it does not walk. Far away
 # free traffic is as slow as that too, but not over its whole way.
 _FLOWS = 0.7
-# A pace is known after so many vehicles.
+# A pace is known after so many vehicles. Whoever asks may be content with the first: it may have been a track that
+# jumped to another vehicle.
 _KNOWN = 3
 # It follows faster traffic soon and slower one slowly; what is slower than this share of it is a queue or brakes, and
 # does not count at all. So the pace is that of free traffic, also while a jam builds up.
@@ -100,13 +101,16 @@ class TrafficPace:
                     self._follow(track, zone, scene.aspect, now)
                     break
 
-    def keeps(self, velocity: Point, ground: Point, size: float, zone: Zone, aspect: float) -> bool:
+    def keeps(
+        self, velocity: Point, ground: Point, size: float, zone: Zone, aspect: float, least: int = _KNOWN
+    ) -> bool:
         """Whether something moves along the zone as fast as its traffic does there, and the same way.
 
         Args:
             velocity: picture heights per second.
             ground: where, picture heights.
             size: of its box, picture heights.
+            least: so many vehicles must have shown the pace.
 
         Returns:
             False also where no traffic has been seen yet.
@@ -121,7 +125,7 @@ class TrafficPace:
                 if places[place][1] < _KNOWN:
                     places[place] = _learned(*places[place], pace)
         here = self._runs.place(zone, aspect, ground)
-        known = [n for n in range(max(here - _NEAR, 0), min(here + _NEAR + 1, PLACES)) if places[n][1] >= _KNOWN]
+        known = [n for n in range(max(here - _NEAR, 0), min(here + _NEAR + 1, PLACES)) if places[n][1] >= least]
         if not known:
             return False
         return abs(along) >= _KEEPS * places[min(known, key=lambda n: abs(n - here))][0]

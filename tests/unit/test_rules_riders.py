@@ -45,9 +45,9 @@ def cars(speed: float, *, every_s: float = 6.0, until_s: float = 60.0, towards: 
     return on_the_road("car", away, (1.8, 1.5))
 
 
-def someone(speed: float, start: float, label: str = "person", origin: float = 60.0) -> Mover:
+def someone(speed: float, start: float, label: str = "person", origin: float = 60.0, score: float = 0.8) -> Mover:
     """Comes towards the camera at `speed` m/s from `start` on; a box as tall as a rider or a walker."""
-    return on_the_road(label, lambda t: origin - speed * (t - start) if t >= start else math.inf, (0.6, 1.7))
+    return on_the_road(label, lambda t: origin - speed * (t - start) if t >= start else math.inf, (0.6, 1.7), score)
 
 
 def persons(changes: list[Incident]) -> list[tuple[str, str]]:
@@ -67,6 +67,15 @@ def test_a_rider_who_keeps_the_pace_of_the_cars_before_him_is_not_on_foot() -> N
 def test_cars_that_are_still_on_their_way_show_their_pace_too(before_him: int, told: list[tuple[str, str]]) -> None:
     ahead = [on_the_road("car", lambda t, at=at: at - 17 * t, (1.8, 1.5)) for at in (84, 74, 64)[:before_him]]
     assert run(3.4, *ahead, someone(17, 2.0)) == told
+
+
+@pytest.mark.parametrize(("score", "speed", "told"), [(0.4, 12.0, []), (0.5, 12.0, TOLD), (0.4, 5.0, TOLD)])
+def test_one_car_shows_the_pace_to_who_is_hardly_a_person(
+    score: float, speed: float, told: list[tuple[str, str]]
+) -> None:
+    """Who runs along the lane is told all the same."""
+    ahead = on_the_road("car", lambda t: 84 - 17 * t, (1.8, 1.5))
+    assert run(6.0, ahead, someone(speed, 2.0, score=score)) == told
 
 
 def test_on_a_taxiway_he_is_told() -> None:
