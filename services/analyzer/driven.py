@@ -75,7 +75,7 @@ class DrivenThings:
         way = self._ways.get(track_id)
         if way is None:
             way = self._ways[track_id] = self._goes_on(place, now)
-        size = math.sqrt((place[2] - place[0]) * (place[3] - place[1]))
+        size = _size(place)
         if _most_moved(way.last, place) > _STEP * size:
             way.first = place
         way.last, way.seen = place, now
@@ -96,6 +96,11 @@ class DrivenThings:
         way = self._ways.get(track_id)
         return way is not None and way.came
 
+    def appeared(self, track_id: int) -> bool:
+        """Whether a track has been where it is since it was first seen: nobody saw it come."""
+        way = self._ways.get(track_id)
+        return way is not None and not way.driven and _most_moved(way.first, way.last) < _MOVED * _size(way.last)
+
     def forget(self, now: int) -> None:
         """Drop what was not seen for long; call it once per frame."""
         for track_id in [key for key, way in self._ways.items() if now - way.seen > _KEEP_NS]:
@@ -112,6 +117,10 @@ class DrivenThings:
     def _wide(self, size: float, box: BoxTuple, zones: tuple[Zone, ...], aspect: float) -> bool:
         point: Point = ((box[0] + box[2]) / 2 * aspect, box[3])
         return any(zone.kind in _WAYS and size >= _WIDE * self._runs.width(zone, aspect, point) for zone in zones)
+
+
+def _size(box: BoxTuple) -> float:
+    return math.sqrt((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def _most_moved(a: BoxTuple, b: BoxTuple) -> float:

@@ -101,6 +101,7 @@ class Following:
                 called=label if label == UNKNOWN_VEHICLE else item.label,
                 came=self._driven.came(seen.track_id),
                 driven=self._driven.driven(seen.track_id),
+                appeared=self._driven.appeared(seen.track_id),
             )
             for (item, _), label, seen, inside, motion, kmh in zip(
                 pairs, labels, observations, zones, motions, speeds, strict=True

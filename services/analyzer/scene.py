@@ -35,6 +35,7 @@ class TrackView:
             that is known as a vehicle by its driving is called so. None: as `label`.
         came: whether it is as wide as a vehicle and was seen to move; known for things and vehicles only.
         driven: whether it came driving, by its way alone; known for the same.
+        appeared: whether it has been where it is since it was first seen: nobody saw it come.
     """
 
     track_id: int
@@ -53,6 +54,7 @@ class TrackView:
     called: str | None = None
     came: bool = False
     driven: bool = False
+    appeared: bool = False
 
     @property
     def speed(self) -> float | None:

@@ -91,6 +91,15 @@ def test_what_its_name_leaves_of_a_thing_is_told_once() -> None:
         ("obstacle-on-lane", "unknown object")
     ]
 
+    # In snow the memory told the shadow of one that was "car" all the time.
+    def shaded(t: float) -> DetectedObject | None:
+        return thing("car", 0.33, 0.505, 0.08, 0.12, score=0.5) if t >= 2 else None
+
+    changes = play(0, 60, (2, 60), shaded, place=below)
+    assert [(item.incident, item.label) for item in changes if item.change == "opened"] == [
+        ("obstacle-on-lane", "unknown object")
+    ]
+
     def larger(t: float) -> DetectedObject | None:
         return thing("truck", 0.32, 0.505, 0.15, 0.3) if t >= 14 else None
 

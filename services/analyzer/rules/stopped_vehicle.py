@@ -28,8 +28,9 @@ from shared.messages import Incident
 _MOVES_UP_NS = 6 * NS
 # What is at the place of a thing that was told, or right beside it, and did not come driving, is that thing under a
 # vehicle's name: the memory of the road tells what its box leaves of it. So is what is a vehicle by its driving alone,
-# for passing traffic lends its way. Who stops before it, or hides it, is larger than this many times what was told.
-_THING, _LARGER = "obstacle-on-lane", 2.0
+# for passing traffic lends its way. Who stops before it, or hides it, is larger than this many times what was told; but
+# what nobody saw come may hide most of itself from the memory, so that no more than its shadow was told.
+_THING, _LARGER, _HIDES = "obstacle-on-lane", 2.0, 5.0
 
 _STATE: TypeAdapter[tuple[JsonValue, JsonValue, JsonValue, JsonValue]] = TypeAdapter(
     tuple[JsonValue, JsonValue, JsonValue, JsonValue]
@@ -81,11 +82,12 @@ class StoppedVehicle(RestingRule):
         if watch.zone.kind == "shoulder":
             return not self._parked.knows(track)
         came = track.driven and track.label != UNKNOWN_VEHICLE
-        if not came and any(_is_thing(track.box, box) for box in scene.told.get(_THING, ())):
+        if not came and any(_is_thing(track, box) for box in scene.told.get(_THING, ())):
             return False
         waited = self._queues.waited(track, scene.captured_at, watch.after_ns)
         return not waited and not self._jam.explains(track, watch.zone.id, scene, self._queues.moved_up(track))
 
 
-def _is_thing(box: BoxTuple, told: BoxTuple) -> bool:
-    return is_beside(told, box) and box_area(box) <= _LARGER * box_area(told)
+def _is_thing(track: TrackView, told: BoxTuple) -> bool:
+    most = _HIDES if track.appeared else _LARGER
+    return is_beside(told, track.box) and box_area(track.box) <= most * box_area(told)
