@@ -17,6 +17,8 @@ from shared.catalogue import ROAD_VEHICLES
 from shared.clock import NS
 from shared.site import Zone
 
+# A bicycle is hardly faster than a runner, and as narrow: its own sizes per second say nothing.
+_TRAFFIC = ROAD_VEHICLES - {"bicycle"}
 # Whoever was slower than this on its way, sizes per second in the mean, shows nothing: a queue crawls like that. A car
 # at this speed does 7 km/h seen from above and 14 seen along the road, so who keeps up with it does not walk. Far away
 # free traffic is as slow as that too, but not over its whole way.
@@ -94,7 +96,7 @@ class TrafficPace:
         for key in [key for key, vehicle in self._vehicles.items() if now - vehicle.last > _GONE_NS]:
             self._learn(self._vehicles.pop(key))
         for track in scene.tracks:
-            if track.label not in ROAD_VEHICLES:
+            if track.label not in _TRAFFIC:
                 continue
             for zone in track.zones:
                 if zone.id in self._zones:

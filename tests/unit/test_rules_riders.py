@@ -78,6 +78,11 @@ def test_one_car_shows_the_pace_to_who_is_hardly_a_person(
     assert run(6.0, ahead, someone(speed, 2.0, score=score)) == told
 
 
+def test_who_runs_behind_a_bicycle_is_told() -> None:
+    ahead = on_the_road("bicycle", lambda t: 40 - 4 * t, (0.6, 1.7))
+    assert run(6.0, ahead, someone(3.0, 2.0, origin=36.0, score=0.4)) == TOLD
+
+
 def test_on_a_taxiway_he_is_told() -> None:
     taxiway = make_site([ROAD.model_copy(update={"kind": "taxiway"})])
     assert persons(play(68, cars(17), someone(17, 62.0), stage=analyzer(taxiway))) == TOLD
