@@ -175,8 +175,8 @@ class DetectorStage:
         rows = np.round(found.xyxy, 5).tolist()
         scores = np.round(found.scores.astype(np.float64), 4).tolist()
         labels = self.backend.labels
-        objects = [
-            DetectedObject.model_construct(label=labels[index], score=score, box=tuple(row))
+        objects = [  # the validating constructor is compiled; `model_construct` is Python and slower
+            DetectedObject(label=labels[index], score=score, box=tuple(row))
             for row, score, index in zip(rows, scores, found.classes.tolist(), strict=True)
             if row[2] > row[0] and row[3] > row[1]
         ]
