@@ -20,11 +20,15 @@ from shared.site import Zone
 # These are what they are called, however they move.
 _OTHERS = PERSONS | ANIMALS | AIRCRAFT
 _WAYS = frozenset({"lane", "shoulder", "runway", "taxiway", "crossing"})
-# An edge of the box has moved this far, in sizes. While a vehicle enters the picture only its front edge moves, and
-# where it stops as soon as it is whole that is less than its length. Jitter is a tenth of its size at most.
+# Two edges of the box have moved this far, in sizes: of what comes nearer all do. One alone does while a vehicle enters
+# the picture, and where it stops as soon as it is whole that is less than its length; elsewhere it is a box that is
+# drawn now so, now otherwise, such as that of a shadow. Jitter is a tenth of its size at most.
 _MOVED = 0.5
-# One that is as wide as a vehicle and has moved this far has come here by itself, or was seen too late to tell.
-_CAME = 0.2
+# One that is as wide as a vehicle and has moved this far has come here by itself, or was seen too late to tell; but
+# within so long, for shadows creep.
+_CAME, _CAME_NS = 0.2, 5 * NS
+# An edge as near to the picture's is where a vehicle enters, picture heights.
+_BORDER = 0.01
 # A longer step between two frames, sizes, is the track's jump to something else.
 _STEP = 0.6
 # A car is half as wide as its lane; cases, balls and people are a quarter at most.
@@ -41,6 +45,7 @@ class _Way:
     first: BoxTuple
     last: BoxTuple
     seen: int
+    begun: int = 0
     driven: bool = False
     came: bool = False
 
@@ -77,12 +82,16 @@ class DrivenThings:
             way = self._ways[track_id] = self._goes_on(place, now)
         size = _size(place)
         if _most_moved(way.last, place) > _STEP * size:
-            way.first = place
+            way.first, way.begun = place, now
         way.last, way.seen = place, now
         if label in _OTHERS:
             return label
-        moved = _most_moved(way.first, place) / size if size > 0 else 0.0
-        if moved >= _CAME and not way.driven and self._wide(size, box, zones, aspect):
+        moved = _moved(way.first, place, aspect) / size if size > 0 else 0.0
+        if (
+            not way.driven
+            and (moved >= _MOVED or (moved >= _CAME and now - way.begun <= _CAME_NS))
+            and self._wide(size, box, zones, aspect)
+        ):
             way.came, way.driven = True, moved >= _MOVED
         return UNKNOWN_VEHICLE if way.driven and label not in ROAD_VEHICLES else label
 
@@ -110,9 +119,9 @@ class DrivenThings:
         """The way of a new track: a new one, or that of one that was lost at its place and has come farthest."""
         lost = [way for way in self._ways.values() if way.seen < now and box_iou(way.last, place) >= _SAME_IOU]
         if not lost:
-            return _Way(place, place, now)
+            return _Way(place, place, now, now)
         best = max(lost, key=lambda way: (way.driven, way.came, _most_moved(way.first, place)))
-        return _Way(best.first, place, now, best.driven, best.came)
+        return _Way(best.first, place, now, best.begun, best.driven, best.came)
 
     def _wide(self, size: float, box: BoxTuple, zones: tuple[Zone, ...], aspect: float) -> bool:
         point: Point = ((box[0] + box[2]) / 2 * aspect, box[3])
@@ -121,6 +130,14 @@ class DrivenThings:
 
 def _size(box: BoxTuple) -> float:
     return math.sqrt((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _moved(first: BoxTuple, place: BoxTuple, aspect: float) -> float:
+    """How far two edges have moved, or one while the other of its axis was at the picture's."""
+    steps = [abs(x - y) for x, y in zip(first, place, strict=True)]
+    ends = (0.0, 0.0, aspect, 1.0)
+    enters = [steps[(n + 2) % 4] for n in range(4) if abs(first[n] - ends[n]) <= _BORDER]
+    return max([sorted(steps)[-2], *enters])
 
 
 def _most_moved(a: BoxTuple, b: BoxTuple) -> float:
