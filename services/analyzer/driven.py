@@ -86,13 +86,12 @@ class DrivenThings:
         way.last, way.seen = place, now
         if label in _OTHERS:
             return label
-        moved = _moved(way.first, place, aspect) / size if size > 0 else 0.0
-        if (
-            not way.driven
-            and (moved >= _MOVED or (moved >= _CAME and now - way.begun <= _CAME_NS))
-            and self._wide(size, box, zones, aspect)
-        ):
-            way.came, way.driven = True, moved >= _MOVED
+        # What stands, and what is known to have driven, is no question.
+        if not way.driven and size > 0 and _most_moved(way.first, place) >= _CAME * size:
+            moved = _moved(way.first, place, aspect) / size
+            soon = moved >= _CAME and now - way.begun <= _CAME_NS
+            if (soon or moved >= _MOVED) and self._wide(size, box, zones, aspect):
+                way.came, way.driven = True, moved >= _MOVED
         return UNKNOWN_VEHICLE if way.driven and label not in ROAD_VEHICLES else label
 
     def driven(self, track_id: int) -> bool:
