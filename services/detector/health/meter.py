@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from services.detector.health.cover import COVERED_LIMIT
 from services.detector.health.field import Reference
 from services.detector.health.lasting import Lasting
 from services.detector.health.measures import Measures, measure
 from services.detector.health.still import Stillness
-from services.detector.health.view import COVERED_LIMIT, NOTHING, Rows, Seen, ViewWatch
+from services.detector.health.view import NOTHING, Rows, Seen, ViewWatch
 from shared.clock import NS
 from shared.condition import PictureFault, PictureFaultKind, PictureHealth
 
@@ -128,7 +129,11 @@ class HealthMeter:
         shift = None if seen.shift is None else (round(seen.shift[0], 4), round(seen.shift[1], 4))
         return PictureHealth(
             faults=faults,
-            suspected=[kind for kind, item in self._lasting.items() if item.since is not None and not item.is_open],
+            suspected=[
+                kind
+                for kind, item in self._lasting.items()
+                if not item.is_open and (item.since is not None or (kind == "covered" and seen.hides))
+            ],
             brightness=round(m.brightness, 4),
             contrast=round(m.contrast, 4),
             sharpness=round(m.sharpness / (self._sharp or m.sharpness or 1.0), 4),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Grey, Reference, grid_of, without
+from services.detector.health.cover import COVERED_LIMIT, CoverWatch, Light
+from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Reference, grid_of, without
 from services.detector.health.measures import Measures, cells_of
 from shared.clock import NS
 
@@ -19,16 +20,8 @@ from shared.clock import NS
 SHIFT_LIMIT = 0.018
 # Share of the usual alignment below which it is another view. Dense queues over most of the picture leave 0.55.
 ALIGNMENT_LIMIT = 0.4
-# Share of the structured cells that show a smooth surface instead. Queues hide structure behind structure: below 0.1.
-COVERED_LIMIT = 0.25
-# A cell has lost its structure below this presence and alignment.
-_PRESENT, _ALIGNED = 0.65, 0.35
 # A covered lens leaves less than half of the reference's structure in a picture, another view most of it.
 _OTHER = 0.6
-# A cell belongs to the view where this share of its structure is not of things that may leave; unless so few do.
-_OWN, _OWN_LEAST = 0.5, 1 / 3
-# A dark cell is covered only while the others have kept their light: else it is dusk.
-_DARK, _KEPT_LIGHT = 20.0, 0.6
 # No edge in the picture is stronger: a bag over the lens. Fog that hides all but the nearest has twice as much.
 NO_EDGE = 2.0
 # Weight of a picture in the mean that covered cells are looked for in: over a second. The noise of a smooth surface is
@@ -58,6 +51,7 @@ class Seen:
         shift: where the scene lies now, of the reference view's sides, x right, y down.
         lost: share of the structured cells that are covered.
         why: for a person, when it is moved.
+        hides: whether something may have begun to cover the lens.
     """
 
     moved: bool | None = None
@@ -65,6 +59,7 @@ class Seen:
     shift: tuple[float, float] | None = None
     lost: float = 0.0
     why: str = ""
+    hides: bool = False
 
 
 class ViewWatch:
@@ -86,6 +81,7 @@ class ViewWatch:
         self._at = (0.0, 0.0, 0.0, 0.0)
         self._mean: Field | None = None
         self._registered = self._blended = self._drifted = 0
+        self._cover = CoverWatch()
 
     def take(self, measures: Measures, usable: bool, now: int, things: Rows = NOTHING) -> Seen:
         """One measured picture.
@@ -150,7 +146,10 @@ class ViewWatch:
         x, y = dx + self.drift[0], dy + self.drift[1]
         elsewhere = peak >= CLEAR and peak >= here + AHEAD
         self._mean = self._mean + _MEAN * (measures.field - self._mean)
-        lost = self._lost(reference.fit(self._mean), measures.grey)
+        assert self.light is not None
+        assert self.own is not None
+        light = Light(self.light, self.own)
+        lost, hides = self._cover.take(reference.fit(self._mean), light, measures.grey, now)
         if float(np.hypot(x, y)) >= limit and (elsewhere or float(np.hypot(dx, dy)) < limit):
             off = x / width, y / height
             return Seen(True, None, off, lost, f"the view lies {_way(off)} of its reference view")
@@ -166,25 +165,9 @@ class ViewWatch:
             # Another view has structure of its own. The mean over a view that keeps moving looks covered too.
             other = fit.presence >= _OTHER or not covered
             return Seen(True if other else None, None if other else covered, None, lost, why)
-        if not covered and not low:
+        if not (covered or hides or low):
             self._follow(reference, fit, measures, now, things)
-        return Seen(False, covered, (x / width, y / height), lost)
-
-    def _lost(self, fit: Fit, grey: Grey) -> float:
-        """Share of the structured cells that have lost their structure, and not for want of light."""
-        assert self.light is not None
-        assert self.own is not None
-        own = fit.structured & (self.own >= _OWN)
-        if own.sum() < _OWN_LEAST * fit.structured.sum():
-            own = fit.structured
-        gone = (fit.cells[..., 0] < _PRESENT) & (fit.cells[..., 1] < _ALIGNED) & own
-        if not gone.any():
-            return 0.0
-        light = cells_of(grey, self.light.shape)
-        kept = own & ~gone
-        if kept.any() and float(np.median(light[kept] / np.maximum(self.light[kept], 1.0))) < _KEPT_LIGHT:
-            gone &= light >= _DARK
-        return float(gone.sum() / own.sum())
+        return Seen(False, covered, (x / width, y / height), lost, hides=hides)
 
     def _follow(self, reference: Reference, fit: Fit, measures: Measures, now: int, things: Rows) -> None:
         """Follow the light, and look now and then how far the reference has followed the camera."""
@@ -211,6 +194,7 @@ class ViewWatch:
         self._learned = _Learning()
         self._recent.clear()
         self._mean = None
+        self._cover.pause()
         self._registered = self._blended = 0
 
 
