@@ -40,7 +40,11 @@ _KEEP_NS = 12 * NS
 
 @dataclass(slots=True, eq=False)
 class _Way:
-    """One track's first and last box (picture heights), and whether it has come here as vehicles do, and driven."""
+    """One track's first and last box (picture heights), and whether it has come here as vehicles do, and driven.
+
+    Attributes:
+        seen, begun: UTC ns of the last box and of the first; states before `begun` was kept have none.
+    """
 
     first: BoxTuple
     last: BoxTuple

@@ -23,9 +23,8 @@ _TRAFFIC = ROAD_VEHICLES - {"bicycle"}
 # at this speed does 7 km/h seen from above and 14 seen along the road, so who keeps up with it does not walk. Far away
 # free traffic is as slow as that too, but not over its whole way.
 _FLOWS = 0.7
-# A pace is known after so many vehicles. Whoever asks may be content with the first: it may have been a track that
-# jumped to another vehicle.
-_KNOWN = 3
+# A pace is known for sure after so many vehicles: the first may have been a track that jumped to another one.
+KNOWN = 3
 # It follows faster traffic soon and slower one slowly; what is slower than this share of it is a queue or brakes, and
 # does not count at all. So the pace is that of free traffic, also while a jam builds up.
 _UP, _DOWN = 0.1, 0.02
@@ -104,15 +103,15 @@ class TrafficPace:
                     break
 
     def keeps(
-        self, velocity: Point, ground: Point, size: float, zone: Zone, aspect: float, least: int = _KNOWN
-    ) -> bool:
+        self, velocity: Point, ground: Point, size: float, zone: Zone, aspect: float, least: int
+    ) -> bool:  # fmt: skip
         """Whether something moves along the zone as fast as its traffic does there, and the same way.
 
         Args:
             velocity: picture heights per second.
             ground: where, picture heights.
             size: of its box, picture heights.
-            least: so many vehicles must have shown the pace.
+            least: so many vehicles must have shown the pace; none asks for more than `KNOWN`.
 
         Returns:
             False also where no traffic has been seen yet.
@@ -124,7 +123,7 @@ class TrafficPace:
         places = list(self._usual.get(course, [(0.0, 0)] * PLACES))
         for vehicle in self._vehicles.values():  # until enough have left, those on their way show it too
             for place, pace in self._shown(vehicle, *course):
-                if places[place][1] < _KNOWN:
+                if places[place][1] < KNOWN:
                     places[place] = _learned(*places[place], pace)
         here = self._runs.place(zone, aspect, ground)
         known = [n for n in range(max(here - _NEAR, 0), min(here + _NEAR + 1, PLACES)) if places[n][1] >= least]
@@ -176,7 +175,7 @@ class TrafficPace:
 
 def _learned(pace: float, vehicles: int, own: float) -> _Usual:
     """What is usual after one vehicle more."""
-    if vehicles < _KNOWN:
+    if vehicles < KNOWN:
         return round(pace + (own - pace) / (vehicles + 1), 6), vehicles + 1
     if own < _QUEUE * pace:
         return pace, vehicles

@@ -111,19 +111,19 @@ def test_a_vehicle_that_is_known_by_its_driving_needs_no_score() -> None:
     assert [item.incident for item in play(20, weak) if item.change == "opened"] == ["stopped-vehicle"]
 
 
-def _faint(t: float, top: float, bottom: float, x: float = 0.35) -> DetectedObject:
-    return thing("car", x, bottom, 0.2, bottom - top, score=0.2)
+def _faint(top: float, bottom: float) -> DetectedObject:
+    return thing("car", 0.35, bottom, 0.2, bottom - top, score=0.2)
 
 
 def test_a_box_of_which_one_edge_alone_moves_has_not_come() -> None:
     """A tree's shadow was a car from its middle to its top, then whole."""
-    assert play(30, lambda t: _faint(t, 0.4, 0.4 + min(0.15 + 0.1 * t, 0.3))) == []
+    assert play(30, lambda t: _faint(0.4, 0.4 + min(0.15 + 0.1 * t, 0.3))) == []
     # But that is how one enters the picture which stops as soon as it is whole.
-    enters = lambda t: _faint(t, max(0.9 - 0.1 * t, 0.7), 1.0)  # noqa: E731
+    enters = lambda t: _faint(max(0.9 - 0.1 * t, 0.7), 1.0)  # noqa: E731
     assert [item.incident for item in play(30, enters) if item.change == "opened"] == ["stopped-vehicle"]
 
 
 def test_what_creeps_has_not_come() -> None:
     """As a shadow does, by a third of its size within a quarter of a minute."""
-    creeps = lambda t: _faint(t, 0.5 + 0.006 * min(t, 15.0), 0.75 + 0.006 * min(t, 15.0))  # noqa: E731
+    creeps = lambda t: _faint(0.5 + 0.006 * min(t, 15.0), 0.75 + 0.006 * min(t, 15.0))  # noqa: E731
     assert play(60, creeps) == []

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from services.analyzer.pace import TrafficPace
+from services.analyzer.pace import KNOWN, TrafficPace
 from services.analyzer.rules.base import Watch, Watches
 from services.analyzer.rules.presence import PresenceRule, Sighting
 from services.analyzer.scene import Point, Scene, TrackView
@@ -52,12 +52,10 @@ class PersonOnLane(PresenceRule):
     def _on_foot(self, sighting: Sighting, track: TrackView, watch: Watch, scene: Scene) -> bool:
         """Who keeps the pace of the traffic is no pedestrian."""
         velocity = _velocity(sighting, track, scene.captured_at)
-        if velocity is None:
-            return True
-        place = track.ground, track.size, watch.zone, scene.aspect
-        if sighting.score_sum < _SURE * sighting.seen:
-            return not self._pace.keeps(velocity, *place, _FIRST)
-        return not self._pace.keeps(velocity, *place)
+        least = KNOWN if sighting.score_sum >= _SURE * sighting.seen else _FIRST
+        return velocity is None or not self._pace.keeps(
+            velocity, track.ground, track.size, watch.zone, scene.aspect, least
+        )
 
 
 def _velocity(sighting: Sighting, track: TrackView, now: int) -> Point | None:
