@@ -42,6 +42,8 @@ class Boxes:
     def things(self) -> "Boxes":
         """Without those that are the scenery itself (see shared.catalogue); persons so near count as such too."""
         keep = area(self.xyxy) <= np.where(self.drives, SCENERY, SCENERY_THING)
+        if keep.all():
+            return self
         return Boxes(self.xyxy[keep], self.scores[keep], self.drives[keep], self.moves[keep], self.fixed[keep])
 
 

@@ -38,7 +38,8 @@ class Output:
 
     Attributes:
         boxes: one entry per picture, in the batch's order.
-        features: layer index → the map of all pictures, only the layers that were asked for.
+        features: layer index → the map of all pictures, only the layers that were asked for; valid until the same
+            thread's next pass.
         heads: one entry per picture with the answer of each head; none where they were not asked.
     """
 

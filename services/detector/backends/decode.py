@@ -38,7 +38,8 @@ def candidates(logits: Floats, least: float) -> tuple[NDArray[np.int64], NDArray
         logits: (A, classes).
     """
     # Few numbers are above it: comparing all is four times as fast as each anchor's maximum.
-    kept = np.unique(np.flatnonzero(logits.ravel() > least) // logits.shape[1])
+    above = np.flatnonzero(logits.ravel() > least) // logits.shape[1]
+    kept = above[np.diff(above, prepend=-1) > 0]
     rows = logits[kept]
     classes = rows.argmax(axis=1)
     scores = 1 / (1 + np.exp(-rows[np.arange(len(kept)), classes]))

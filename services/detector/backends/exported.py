@@ -20,9 +20,7 @@ Arrays = Sequence[NDArray[Any]]
 
 
 class Runner(Protocol):
-    """Runs a graph on one picture at a time, several at once.
-
-    One at a time, so that a picture's result cannot depend on what else is in its batch; on a CPU a batch is no faster.
+    """Runs a graph on some pictures at a time, several at once; a picture's result does not depend on the others.
 
     Attributes:
         name: `onnx` or `openvino`.
@@ -35,9 +33,10 @@ class Runner(Protocol):
     version: str
 
     def run(self, batch: NDArray[np.uint8]) -> Sequence[Arrays]:
-        """The graph's outputs per picture of (N, H, W, 3); valid until the same thread's next call.
+        """The graph's outputs for (N, H, W, 3), in parts: the first dimension of a part's arrays counts its pictures.
 
-        Boxes and scores are float32; maps may be in bfloat16, which numpy does not have: as uint16 of the same bits.
+        They are valid until the same thread's next call. Boxes and scores are float32; maps may be in bfloat16, which
+        numpy does not have: as uint16 of the same bits.
         """
 
 
@@ -97,13 +96,14 @@ class ExportedBackend:
         shape = batch.shape[1], batch.shape[2]
         tensors = {layer: maps[layer].float() for layer in asked}
         heads = self._panel.ask(tensors, shape, inner) if inner is not None else []
-        boxes = [self._boxes(arrays[0][0], arrays[1][0], shape) for arrays in outputs]
+        boxes = [self._boxes(*row, shape) for sides, logits, *_ in outputs for row in zip(sides, logits, strict=True)]
         return Output(boxes, {layer: maps[layer] for layer in features}, heads)
 
     def _map(self, outputs: Sequence[Arrays], layer: int) -> torch.Tensor:
         """(N, C, h, w), in memory with the channels last."""
         place = 2 + self._weights.layers.index(layer)
-        maps = np.stack([arrays[place][0] for arrays in outputs])
+        parts = [arrays[place] for arrays in outputs]
+        maps = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if maps.dtype == np.uint16:
             return torch.from_numpy(maps.view(np.int16)).view(torch.bfloat16).permute(0, 3, 1, 2)
         return torch.from_numpy(maps).permute(0, 3, 1, 2)

@@ -98,12 +98,7 @@ class OpenVinoRunner:
             request.start_async()
         for request in requests:
             request.wait()
-        outputs = [[_array(tensor) for tensor in request.output_tensors] for request in requests]
-        return [
-            [array[place : place + 1] for array in arrays]
-            for part, arrays in zip(parts, outputs, strict=True)
-            for place in range(len(part))
-        ]
+        return [[_array(tensor) for tensor in request.output_tensors] for request in requests]
 
     def _requests(self, shape: _Shape, count: int) -> list[Any]:
         """The calling thread's own: their outputs are overwritten by its next call."""

@@ -7,7 +7,7 @@ distances to within some per cent (Johnson and Lindenstrauss, 1984) and makes th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -28,8 +28,8 @@ _SMALL = 1e-12
 Floats = NDArray[np.float32]
 
 
-@cache
-def _projection(channels: int) -> Floats:
+@lru_cache(maxsize=16)
+def _projection(channels: int, device: torch.device) -> Tensor:
     """(channels, DIMENSIONS): orthogonal directions, drawn once and for ever by a fixed seed.
 
     The features of each of `LAYERS` come with unit length, and all of them together get it here.
@@ -37,24 +37,24 @@ def _projection(channels: int) -> Floats:
     drawn = np.random.default_rng(4).standard_normal((channels, channels))
     directions = np.linalg.qr(drawn)[0][:, : min(DIMENSIONS, channels)]
     scale = (channels / directions.shape[1] / len(LAYERS)) ** 0.5
-    return np.asarray(directions * scale, np.float32)
+    return torch.from_numpy((directions * scale).astype(np.float32)).to(device)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pooling:
     """What each patch takes of a map: some of its cells, by weight; those of patch k are from `starts[k]` on.
 
-    `cells` count from the first of `used` on, which are all that any patch takes.
+    `cells` count among `used`, which are all that any patch takes.
     """
 
-    used: slice
+    used: Tensor
     cells: Tensor
     weights: Tensor
     starts: Tensor
 
     def of(self, features: Tensor) -> Tensor:
         """(K, C) of unit length, from (1, C, h, w)."""
-        rows = features[0].permute(1, 2, 0).flatten(0, 1)[self.used].float()
+        rows = features[0].permute(1, 2, 0).flatten(0, 1).index_select(0, self.used).float()
         pooled = functional.embedding_bag(self.cells, rows, self.starts, mode="sum", per_sample_weights=self.weights)
         return pooled.div_(torch.linalg.vector_norm(pooled, dim=1, keepdim=True).clamp_min_(_SMALL))
 
@@ -69,8 +69,13 @@ def describe_patches(maps: Mapping[int, FeatureMap], picture: int, cells: Cells)
     features = [torch.as_tensor(maps[layer][picture : picture + 1]) for layer in LAYERS]
     # Where the maps are, on a GPU there: what comes back is a small part of them.
     parts = [_pooling(cells, (one.shape[2], one.shape[3]), one.device).of(one) for one in features]
-    joined = torch.cat(parts, dim=1).cpu().numpy()
-    return np.asarray(joined @ _projection(joined.shape[1]), np.float32)
+    widths = [part.shape[1] for part in parts]
+    directions = torch.split(_projection(sum(widths), parts[0].device), widths)
+    # Layer by layer, for to join them first would move all of it through memory once more.
+    projected = parts[0] @ directions[0]
+    for part, own in zip(parts[1:], directions[1:], strict=True):
+        projected.addmm_(part, own)
+    return np.asarray(projected.cpu().numpy(), np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -97,10 +102,8 @@ def _pooling(cells: Cells, shape: tuple[int, int], device: torch.device) -> _Poo
     matrix = sparse.csr_array(mean @ fine)
     matrix.eliminate_zeros()
     weights = torch.from_numpy(matrix.data.astype(np.float32)).to(device)
-    first = int(matrix.indices.min())
-    used = slice(first, int(matrix.indices.max()) + 1)
-    places = matrix.indices - first, matrix.indptr[:-1]
-    indices, starts = (torch.from_numpy(part.astype(np.int64)).to(device) for part in places)
+    places = *np.unique(matrix.indices, return_inverse=True), matrix.indptr[:-1]
+    used, indices, starts = (torch.from_numpy(part.astype(np.int64)).to(device) for part in places)
     return _Pooling(used, indices, weights, starts)
 
 

@@ -58,10 +58,11 @@ class RoadWatch:
         self._passes = Passes(cells, passes)
         self._still, self._likeness, self._drift = Stillness(count), Likeness(cells), Drift(count)
         self._lit, self._plate = Lit(cells, lit, passes), Plate(cells)
-        self._doubted = np.zeros(count, np.bool_)
-        self._readings = Readings()
+        self._doubted, self._readings = np.zeros(count, np.bool_), Readings()
         self._learned_at: int | None = None
         self._changed_since: int | None = None
+        # What was said of patches that look unlike proven road, for the next frame says the same.
+        self._said: tuple[Floats, list[Unfamiliar]] | None = None
         self._compare()
 
     @property
@@ -116,8 +117,8 @@ class RoadWatch:
         known, limit = self._road.known, self._road.threshold
         self._lit.changes(now, distance, limit, known & ~named, at)
         odd = known & ~few & (stays >= limit)
-        # Between vehicles that follow each other a patch is open for a reading now and then: that is enough to be seen
-        # free, and too little to say that something else than them is there.
+        # Between vehicles in a row a patch is open now and then: enough to be seen free, too little to say that
+        # something else is there.
         hidden = known & ~self._readings.once_below(_SPREADS * limit)
         if luma is not None:
             hidden |= known & blind(luma, self.cells)
@@ -138,9 +139,8 @@ class RoadWatch:
             )
             state = "watching" if self._share(known) >= 0.5 else "learning"
             regions = self._regions(odd, ratio) + self._unlike()
-            surface = Surface(
-                state=state, zones=self._zones(hidden), regions=sorted(regions, key=lambda item: item.box)
-            )
+            regions.sort(key=lambda item: item.box)
+            surface = Surface(state=state, zones=self._zones(hidden), regions=regions)
         self._learn(now, boxes, distance, stays, odd, at)
         return surface
 
@@ -219,11 +219,15 @@ class RoadWatch:
         """What has looked unlike the road beside it since the first look at it: then nobody can say "clear" either."""
         assert self._road is not None
         unlike = np.where(self.passes < _PASSES, self._likeness.unlike, 0)
-        cores = [part & (unlike >= _CORE * unlike[part].max()) for part in self.cells.groups(unlike > 0)]
-        return [Unfamiliar(box=self.cells.box(core), score=_DOUBT, since=self._road.first_seen(core)) for core in cores]
+        if self._said is None or (self._said[0] != unlike).any():
+            cores = [part & (unlike >= _CORE * unlike[part].max()) for part in self.cells.groups(unlike > 0)]
+            box, since = self.cells.box, self._road.first_seen
+            self._said = unlike, [Unfamiliar(box=box(core), score=_DOUBT, since=since(core)) for core in cores]
+        return self._said[1]
 
     def _compare(self) -> None:
         """See what is like the proven road, now that more is known or proven."""
+        self._said = None
         if self._road is not None:
             self._likeness.see(self._road, self.passes >= _PASSES)
 
