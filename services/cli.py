@@ -172,7 +172,7 @@ def grid(
 def export(
     model: ModelOption = None,
     backend: Annotated[
-        list[str] | None, typer.Option("--backend", help="openvino or onnx; repeatable. Else both.")
+        list[str] | None, typer.Option("--backend", help="openvino, onnx or tensorrt; repeatable. Else the first two.")
     ] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="auto, float32, bfloat16 or int8.")] = None,
     imgsz: ImgszOption = None,
@@ -187,18 +187,19 @@ def export(
     ] = None,
     tolerance: Annotated[float, typer.Option("--tolerance", min=0, max=1, help="Of mAP50-95.")] = 0.01,
 ) -> None:
-    """Make a model ready for ONNX Runtime and OpenVINO, and say what is lost by it."""
+    """Make a model ready for ONNX Runtime, OpenVINO and TensorRT, and say what is lost by it."""
     settings = settings_of(model=model, precision=precision, imgsz=imgsz)
-    from services.detector.backends.load import EXPORTED, Wanted
+    from services.detector.backends.load import EXPORTED, TENSORRT, Wanted
     from services.detector.heads.find import find_heads
     from services.detector.source import weights_of
     from training.models.export import run_export
 
-    wanted = Wanted(
-        weights_of(settings), device="cpu", precision=settings.precision, min_score=settings.min_score,
-        threads=settings.threads, trusted=settings.trust_weights, heads=find_heads(settings.heads, settings.models),
-    )  # fmt: skip
     names = backend or (["openvino"] if settings.precision == "int8" else EXPORTED)
+    wanted = Wanted(
+        weights_of(settings), device=settings.device if TENSORRT in names else "cpu", precision=settings.precision,
+        min_score=settings.min_score, threads=settings.threads, trusted=settings.trust_weights,
+        heads=find_heads(settings.heads, settings.models), batch=settings.batch,
+    )  # fmt: skip
     run_export(names, wanted, settings.imgsz, data or [], pictures, tolerance, calibrate)
 
 

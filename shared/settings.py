@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         "author",
     )
     device: str = Field("auto", description="detector, training: auto, cpu, cuda or cuda:N")
-    backend: Literal["auto", "torch", "onnx", "openvino"] = Field(
+    backend: Literal["auto", "torch", "onnx", "openvino", "tensorrt"] = Field(
         "torch",
         description="detector: what runs the model; auto: on a CPU what is fastest there, measured once per machine",
     )

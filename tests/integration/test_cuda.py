@@ -15,13 +15,14 @@ import torch
 from services.detector.backends.agreement import as_input, compare, own_pictures
 from services.detector.backends.base import Boxes
 from services.detector.backends.cuda import CudaBackend
-from services.detector.backends.load import Wanted, load_torch
+from services.detector.backends.load import Wanted, load, load_torch
 from services.detector.backends.torch import TorchBackend
 from services.detector.heads.file import load_head
 from services.detector.heads.find import find_heads
 from services.detector.memory.descriptors import LAYERS
 from services.detector.weights import find_weights
 from tests.commands import call
+from tests.photographs import own_cuts
 from tests.training_data import draw_stripes, write_squares
 from training.heads.features import Backbone
 
@@ -43,19 +44,8 @@ def backend() -> CudaBackend:
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    """20 different inputs of one shape, from the photographs that are always there."""
-    street, people = (as_input(path, 640, 32) for path in own_pictures())
-    random = np.random.default_rng(3)
-    cuts = []
-    for source in (street, people) * 10:
-        y, x = (
-            int(random.integers(0, side - least + 1)) for side, least in zip(source.shape[:2], (96, 96), strict=True)
-        )
-        cut = np.full((*SHAPE, 3), 114, np.uint8)
-        part = source[y : y + SHAPE[0], x : x + SHAPE[1]]
-        cut[: part.shape[0], : part.shape[1]] = part
-        cuts.append(cut)
-    return np.stack(cuts)
+    """Different inputs of one shape, more than one pass holds."""
+    return own_cuts(20, SHAPE)
 
 
 def key(boxes: Boxes) -> tuple[bytes, ...]:
@@ -89,6 +79,21 @@ def test_boxes_and_features_agree_with_the_cpu_in_float32(backend: CudaBackend) 
     assert found.matched == 1.0
     assert found.score_shift < 0.005
     assert found.cosine > 0.9999
+
+
+@on_gpu
+def test_tensorrt_agrees_with_the_cpu_in_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its packages are: onnxruntime-gpu and tensorrt."""
+    pytest.importorskip("tensorrt")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = compare(
+        load_torch(wanted("cpu"), "float32"), load("tensorrt", wanted("cuda")),
+        [as_input(path, 640, 32) for path in own_pictures()], LAYERS,
+    )  # fmt: skip
+    assert found.boxes > 5
+    assert found.matched == 1.0
+    assert found.score_shift < 0.005
+    assert found.cosine > 0.999
 
 
 @on_gpu

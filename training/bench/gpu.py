@@ -25,8 +25,9 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from ultralytics.models import YOLO
 
 from services.detector.backends.agreement import as_input, compare, own_pictures
+from services.detector.backends.base import Backend
 from services.detector.backends.cuda import CudaBackend, RecordedPass
-from services.detector.backends.load import Wanted, load_torch
+from services.detector.backends.load import TENSORRT, Wanted, load, load_torch
 from services.detector.memory.descriptors import LAYERS
 from services.detector.stage import DetectorStage
 from services.detector.weights import find_weights
@@ -67,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             for imgsz in sizes
         ]
         console.print(_capacity(crew, jobs, workers, console))
+        console.print(_technologies(jobs))
         console.print(_latency(crew, jobs[0]))
         console.print(_decoding(sizes, options.seconds))
         console.print(_accuracy())
@@ -111,7 +113,24 @@ def _capacity(crew: Crew, jobs: Sequence[Job], workers: Sequence[int], console: 
     return table
 
 
-def _pictures(backend: CudaBackend, imgsz: int) -> np.ndarray:
+def _technologies(jobs: Sequence[Job]) -> Table:
+    """Frames/s from pictures to boxes of PyTorch and of TensorRT, where that is installed."""
+    table = Table(title=f"frames/s from pictures to boxes, batches of {BATCH}, float16")
+    for column in ("model", "px", "torch", "tensorrt", "tensorrt / torch"):
+        table.add_column(column, justify="right")
+    for job in jobs:
+        torch_backend = load_torch(wanted(job))
+        batch = _pictures(torch_backend, job.imgsz)
+        row = [job.weights.stem, str(job.imgsz), f"{(plain := _threads(torch_backend, batch, job.seconds)):.0f}"]
+        try:
+            other = _threads(load(TENSORRT, wanted(job)), batch, job.seconds)
+            table.add_row(*row, f"{other:.0f}", f"{other / plain:.2f}")
+        except WaysideError as error:
+            table.add_row(*row, str(error), "-")
+    return table
+
+
+def _pictures(backend: Backend, imgsz: int) -> np.ndarray:
     """A batch of the clip's frames as the model sees them."""
     stage = DetectorStage(backend, imgsz=imgsz)
     decoded = [stage.decode(frame) for frame in islice(read_once(highway()[1]), BATCH)]
@@ -141,7 +160,7 @@ def _recorded(backend: CudaBackend, batch: np.ndarray, seconds: float) -> float:
         return _rate(played.replay, seconds)
 
 
-def _threads(backend: CudaBackend, batch: np.ndarray, seconds: float) -> float:
+def _threads(backend: Backend, batch: np.ndarray, seconds: float) -> float:
     """`Backend.forward` on its threads: pictures there, boxes back."""
     until = 0.0
 
@@ -152,7 +171,8 @@ def _threads(backend: CudaBackend, batch: np.ndarray, seconds: float) -> float:
         return done
 
     with ThreadPoolExecutor(backend.parallel, initializer=backend.join_parallel) as pool:
-        until = time.perf_counter() + 2.0  # each thread records its pass
+        list(pool.map(lambda _: backend.forward(batch), range(backend.parallel)))  # each thread prepares its pass
+        until = time.perf_counter() + 2.0
         list(pool.map(one, range(backend.parallel)))
         begun = time.perf_counter()
         until = begun + seconds
@@ -165,11 +185,11 @@ def _latency(crew: Crew, job: Job) -> Table:
     table = Table(title=f"ms from arrival to detections, {job.weights.stem} at {job.imgsz} px, {job.active} workers")
     for column in ("load", "frames/s", "p50", "p95", "p99"):
         table.add_column(column, justify="right")
-    for load in _LOADS:
-        rate = load * capacity
+    for share in _LOADS:
+        rate = share * capacity
         results = crew.run(replace(job, rate=rate))
         delays = 1000 * np.concatenate([result.delays for result in results])
-        table.add_row(f"{load:.0%}", f"{rate:.0f}", *(f"{np.percentile(delays, p):.0f}" for p in (50, 95, 99)))
+        table.add_row(f"{share:.0%}", f"{rate:.0f}", *(f"{np.percentile(delays, p):.0f}" for p in (50, 95, 99)))
     return table
 
 

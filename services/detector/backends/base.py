@@ -53,7 +53,7 @@ class Backend(Protocol):
 
     Attributes:
         version: name and digest of the weights, as it stands in every detection; the same with every technology.
-        name: of the technology: `torch`, `onnx` or `openvino`.
+        name: of the technology: `torch`, `onnx`, `openvino` or `tensorrt`.
         precision: the type of weights and activations: `float32`, `bfloat16` or `float16`.
         labels: class names by index.
         stride: input sides must be multiples of this, pixels.

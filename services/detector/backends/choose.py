@@ -12,7 +12,7 @@ import numpy as np
 
 from services.detector.backends.base import Backend
 from services.detector.backends.cache import cache_folder, key_of, read_note, write_note
-from services.detector.backends.load import EXPORTED, Wanted, load, runner_of
+from services.detector.backends.load import EXPORTED, TENSORRT, Wanted, load, runner_of, tensorrt_version
 from services.detector.backends.torch import pick_device
 from shared.exceptions import ConfigError, ModelError
 from shared.machine import processor
@@ -75,6 +75,8 @@ def what_runs(name: str, device: str, precision: str, threads: int | None) -> st
         times = ", ".join(f"{key} {ms}" for key, ms in note["cpu_ms_per_picture"].items())
         return f"{note['backend']} (CPU ms per picture: {times})"
     name = TORCH if name == AUTO else name
+    if name == TENSORRT:
+        return f"onnxruntime {tensorrt_version(device)}"
     if name != TORCH:
         runner_of(name)
     return f"{name} {_version('onnxruntime' if name == 'onnx' else name)}"

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.ops import box_convert
 
 from services.detector.backends.base import Boxes, Inner, Output
-from services.detector.backends.select import suppress
+from services.detector.backends.landing import Landing, picked
 from services.detector.backends.torch import ThreadSafeDetect, TorchBackend
 from shared.exceptions import ConfigError
 
@@ -83,7 +83,7 @@ class CudaBackend(TorchBackend):
                     heads += self._panel.ask(tapped, part.shape[1:3], inner[at : at + len(part)])
                 for layer, held in maps.items():
                     held.append(tapped[layer].clone())
-                boxes += self._pick(*recorded.found(len(part)))
+                boxes += picked(recorded.found(len(part)), self._min_score)
             return Output(boxes, {layer: torch.cat(held) for layer, held in maps.items()}, heads)
 
     def through(self, tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -99,12 +99,6 @@ class CudaBackend(TorchBackend):
             outputs.append(step)
         raw: Tensor = step[0] if isinstance(step, (tuple, list)) else step
         return raw, [outputs[layer] for layer in self.layers]
-
-    def _pick(self, xyxy: Tensor, scores: Tensor, classes: Tensor) -> list[Boxes]:
-        """Of (N, anchors, 4), (N, anchors) and (N, anchors), in the CPU's memory, what is published of each picture."""
-        image, anchor = (scores > self._min_score).nonzero(as_tuple=True)
-        rows = image, anchor
-        return suppress(xyxy[rows], scores[rows], classes[rows], image, len(scores))
 
     def _stream(self) -> torch.cuda.Stream:
         held: dict[str, Any] = self._local.__dict__
@@ -152,7 +146,7 @@ class RecordedPass:
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
             *self._found, self._maps = self._run(through)
-        self._landed = [torch.empty(part.shape, dtype=part.dtype, pin_memory=True) for part in self._found]
+        self._landing = Landing(self._found)
 
     def play(self, batch: NDArray[np.uint8]) -> None:
         """Run it on (N, H, W, 3), with N at most that of the pass."""
@@ -165,13 +159,9 @@ class RecordedPass:
         """Run it on the pictures that are on the GPU."""
         self._graph.replay()
 
-    def found(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def found(self, count: int) -> list[Tensor]:
         """Wait; corners, best score and class of each anchor of the first pictures, until the next call, on the CPU."""
-        for part, landed in zip(self._found, self._landed, strict=True):
-            landed[:count].copy_(part[:count], non_blocking=True)
-        torch.cuda.current_stream(self._backend.device).synchronize()
-        xyxy, scores, classes = (landed[:count] for landed in self._landed)
-        return xyxy, scores, classes
+        return self._landing.take(self._found, count)
 
     def maps(self, count: int) -> dict[int, Tensor]:
         """Layer → (count, C, h, w), on the GPU, valid until it is played again."""

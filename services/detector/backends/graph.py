@@ -16,6 +16,8 @@ _OPSET = 17
 # Traced at any size; the graph takes every one.
 _EXAMPLE = (1, 96, 64, 3)
 INPUT = "pictures"
+DIMENSIONS = ("pictures", "height", "width")
+"""Of the input, those that are free; the last is 3."""
 
 
 class Graph(nn.Module):
@@ -86,5 +88,5 @@ def write_graph(network: Any, layers: Sequence[int], path: Path, name: str) -> N
             Graph(fused, layers).eval(), (torch.zeros(_EXAMPLE, dtype=torch.uint8),), str(path), dynamo=False,
             opset_version=_OPSET, input_names=[INPUT],
             output_names=["boxes", "scores", *(f"layer{index}" for index in layers)],
-            dynamic_axes={INPUT: {0: "pictures", 1: "height", 2: "width"}},
+            dynamic_axes={INPUT: dict(enumerate(DIMENSIONS))},
         )  # fmt: skip

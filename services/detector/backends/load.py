@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from services.detector.backends.agreement import INT8_TOLERANCE, TOLERANCE, Agreement, as_input, compare, own_pictures
 from services.detector.backends.base import Backend
 from services.detector.backends.cache import kept_graph, key_of, quantised_file, read_note, write_note
@@ -19,7 +21,7 @@ from shared.exceptions import ConfigError, ModelError
 from shared.machine import processor
 from shared.telemetry.logs import logger
 
-EXPORTED = ("openvino", "onnx")
+EXPORTED, TENSORRT = ("openvino", "onnx"), "tensorrt"
 _PACKAGES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx")}
 # Boxes and features are compared at this size, whatever the cameras' is.
 _COMPARED_AT = 640
@@ -48,7 +50,7 @@ class Wanted:
 
 
 def load(name: str, wanted: Wanted) -> Backend:
-    """The backend `torch`, `onnx` or `openvino`; what has to be exported for it is, once.
+    """The backend `torch`, `onnx`, `openvino` or `tensorrt`; what has to be exported for it is, once.
 
     Raises:
         ModelError: the weights cannot be loaded or exported, or the export differs too much from them.
@@ -56,6 +58,8 @@ def load(name: str, wanted: Wanted) -> Backend:
     """
     if name == "torch":
         return load_torch(wanted)
+    if name == TENSORRT:
+        return _load_tensorrt(wanted)
     return _load_exported(name, wanted)
 
 
@@ -84,8 +88,44 @@ def _load_exported(name: str, wanted: Wanted) -> ExportedBackend:
     parallel = wanted.threads or len(os.sched_getaffinity(0))
     runner = make(weights.path, parallel=parallel, precision=wanted.precision)
     backend = ExportedBackend(runner, weights, parallel=parallel, min_score=wanted.min_score, heads=heads)
-    _accept(backend, runner, weights, wanted)
+    _accept(backend, runner.version, processor(), weights, wanted)
     return backend
+
+
+def _load_tensorrt(wanted: Wanted) -> Backend:
+    version, device = tensorrt_version(wanted.device), pick_device(wanted.device)
+    from services.detector.backends.tensorrt import TensorRtBackend
+
+    weights, heads = exported(wanted)
+    backend = TensorRtBackend(
+        weights, device, batch=wanted.batch, min_score=wanted.min_score, precision=wanted.precision, heads=heads
+    )
+    _accept(backend, version, torch.cuda.get_device_name(device), weights, wanted)
+    return backend
+
+
+def tensorrt_version(device: str) -> str:
+    """What is installed.
+
+    Raises:
+        ConfigError: the device is no GPU, or a package is missing.
+    """
+    if pick_device(device).type != "cuda":
+        raise ConfigError(
+            f"setting backend (WAYSIDE_BACKEND): tensorrt runs on an NVIDIA GPU, and {device} is none here; auto, "
+            "torch, onnx or openvino"
+        )
+    try:
+        import onnx  # noqa: F401 (writes the graph)
+
+        from services.detector.backends.tensorrt import check_installed
+
+        return check_installed()
+    except ImportError as error:
+        raise ConfigError(
+            "setting backend (WAYSIDE_BACKEND): tensorrt needs the packages onnx, onnxruntime-gpu and tensorrt "
+            f"({error}); install them, or set it to torch"
+        ) from None
 
 
 def exported(wanted: Wanted) -> tuple[Weights, list[Head]]:
@@ -142,30 +182,33 @@ def runner_of(name: str) -> Callable[..., Runner]:
             f"setting backend (WAYSIDE_BACKEND): {name} needs the packages {' and '.join(_PACKAGES[name])} "
             f"({error}); install Wayside with its extra `fast`, or set it to torch"
         ) from None
-    raise ConfigError(f"setting backend (WAYSIDE_BACKEND): no backend {name!r}; auto, torch, onnx or openvino")
+    raise ConfigError(
+        f"setting backend (WAYSIDE_BACKEND): no backend {name!r}; auto, torch, onnx, openvino or tensorrt"
+    )
 
 
-def _accept(backend: ExportedBackend, runner: Runner, weights: Weights, wanted: Wanted) -> None:
-    """Compare with torch once for this graph, technology, precision and processor; remember what came out.
+def _accept(backend: Backend, version: str, machine: str, weights: Weights, wanted: Wanted) -> None:
+    """Compare with torch once for this graph, technology, precision and machine; remember what came out.
 
     Raises:
         ModelError: it differs more than is tolerated.
     """
-    made = weights.path.stat().st_mtime_ns if runner.precision == "int8" else 0  # with other pictures it is another one
-    key = key_of(runner.name, runner.version, runner.precision, processor(), made)
-    note = weights.path.with_name(f"{runner.name}-{runner.precision}-{key}.json")
+    # In whole numbers it is another one with other pictures.
+    made = weights.path.stat().st_mtime_ns if backend.precision == "int8" else 0
+    key = key_of(backend.name, version, backend.precision, machine, made)
+    note = weights.path.with_name(f"{backend.name}-{backend.precision}-{key}.json")
     held = read_note(note)
     agreement = Agreement(**held) if held else measure(backend, wanted, weights.layers)
     if not held:
         write_note(note, agreement.as_dict())
         logger("detector").info(
-            "export compared with torch in float32", model=weights.version, backend=runner.name,
-            precision=runner.precision, **{key: _short(value) for key, value in agreement.as_dict().items()},
+            "export compared with torch in float32", model=weights.version, backend=backend.name,
+            precision=backend.precision, **{key: _short(value) for key, value in agreement.as_dict().items()},
         )  # fmt: skip
-    if worse := agreement.lacks(INT8_TOLERANCE if runner.precision == "int8" else TOLERANCE):
+    if worse := agreement.lacks(INT8_TOLERANCE if backend.precision == "int8" else TOLERANCE):
         raise ModelError(
-            f"{weights.version} by {runner.name} in {runner.precision} is not what it is in torch: {'; '.join(worse)}; "
-            "set WAYSIDE_PRECISION=float32, or WAYSIDE_BACKEND=torch"
+            f"{weights.version} by {backend.name} in {backend.precision} is not what it is in torch: "
+            f"{'; '.join(worse)}; set WAYSIDE_PRECISION=float32, or WAYSIDE_BACKEND=torch"
         )
 
 
