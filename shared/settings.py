@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address that the metrics port listens on")
 
     cameras: str = Field("", description="producer: camera ids to serve, comma-separated; empty for all")
+    video_decoder: Literal["cpu", "cuda"] = Field(
+        "cpu", description="producer: what decodes the cameras' streams; cuda: NVDEC, and the CPU what that cannot"
+    )
     run: str | None = Field(None, description="producer: run id that the frames carry; none when live")
 
     model: str = Field(

@@ -13,7 +13,7 @@ from services.producer.pacing import Backoff, CaptureClock
 from services.producer.reader import SERVICE, shots
 from services.producer.sources import Source, resolve
 from services.producer.stillness import FrameChooser
-from services.producer.video import open_video
+from services.producer.video import CPU, open_video
 from services.producer.vitals import Vitals
 from shared.camera_status import CLOCK_RESET_NS
 from shared.clock import NS, to_ns
@@ -49,16 +49,17 @@ class LiveCamera:
         run: str | None = None,
         vitals: Vitals | None = None,
         encoders: Executor | None = None,
+        decoder: str = CPU,
         clock: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`emit` takes each frame, `vitals` hears how the source does; `clock` gives UTC ns, `monotonic` seconds.
 
         `encoders` turn frames into JPEG; without any the camera's own thread does. Many cameras share a few: what a
-        thread has once used to convert a picture it keeps, 6 MB of 720p.
+        thread has once used to convert a picture it keeps, 6 MB of 720p. `decoder` is what decodes a stream's video.
         """
         self._camera, self._emit, self._stop, self._run = camera, emit, stop, run
-        self._encoders = encoders
+        self._encoders, self._decoder = encoders, decoder
         self._now, self._monotonic = clock, monotonic
         self._vitals = vitals or Vitals(camera, run)
         self._stamps = CaptureClock()
@@ -105,7 +106,7 @@ class LiveCamera:
             InputError: it ended or broke off.
         """
         chooser = FrameChooser(self._camera)
-        with open_video(source, live=True) as video:
+        with open_video(source, live=True, decoder=self._decoder) as video:
             self._stamps.connected()
             self._vitals.connected()
             for pts_ns, frame in video.frames():

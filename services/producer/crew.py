@@ -44,12 +44,20 @@ class Crew:
     """The two threads of a live camera: one reads the source, one hands its frames to the bus."""
 
     def __init__(
-        self, camera: Camera, producer: Producer, run: str | None, stop: threading.Event, encoders: Executor
+        self,
+        camera: Camera,
+        producer: Producer,
+        run: str | None,
+        stop: threading.Event,
+        encoders: Executor,
+        decoder: str,
     ) -> None:
         self._vitals = Vitals(camera, run)
         self._reported: CameraStatus | None = None
         self._next_report = 0.0
-        self.camera = LiveCamera(camera, self._take, stop, run=run, vitals=self._vitals, encoders=encoders)
+        self.camera = LiveCamera(
+            camera, self._take, stop, run=run, vitals=self._vitals, encoders=encoders, decoder=decoder
+        )
         self._id, self._producer, self._stop = camera.id, producer, stop
         self._outbox = Outbox(camera.id)
         self._failure: BaseException | None = None

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from services.producer.crew import Crew, send
 from services.producer.reader import SERVICE, probe, read_once
+from services.producer.video import check_decoder
 from shared import topics
 from shared.bus.base import Bus, Producer
 from shared.exceptions import BusError, ConfigError, InputError
@@ -46,10 +47,11 @@ def serve(
         start_ns: with `once`, UTC ns of each source's first frame; default the epoch.
 
     Raises:
-        ConfigError: an unknown camera in `settings.cameras`, or with `once` a live source.
+        ConfigError: an unknown camera in `settings.cameras`, a decoder that is not there, or with `once` a live source.
         InputError: a local source that is missing or cannot be read.
         BusError: with `once`, a frame that the bus did not take.
     """
+    check_decoder(settings.video_decoder)
     cameras = select_cameras(site, settings.cameras)
     for camera in cameras:
         if not probe(camera).finite and once:
@@ -63,7 +65,7 @@ def serve(
             _read_all(cameras, bus, producer, settings.run, start_ns or 0, stop, health)
             producer.flush()
         else:
-            _serve_live(cameras, producer, settings.run, stop, health)
+            _serve_live(cameras, producer, settings, stop, health)
             _flush_live(producer)
     finally:
         health.beat("stopping")
@@ -87,10 +89,10 @@ def select_cameras(site: Site, ids: str) -> list[Camera]:
 
 
 def _serve_live(
-    cameras: list[Camera], producer: Producer, run: str | None, stop: threading.Event, health: Health
+    cameras: list[Camera], producer: Producer, settings: Settings, stop: threading.Event, health: Health
 ) -> None:
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="encode") as encoders:
-        crews = [Crew(camera, producer, run, stop, encoders) for camera in cameras]
+        crews = [Crew(camera, producer, settings.run, stop, encoders, settings.video_decoder) for camera in cameras]
         while not stop.is_set():
             for crew in crews:
                 crew.check()

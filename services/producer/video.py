@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from services.producer.sources import Kind, Source
 from shared.clock import NS
-from shared.exceptions import InputError
+from shared.exceptions import ConfigError, InputError
 from shared.telemetry import metrics
 from shared.telemetry.logs import redact
 
@@ -25,6 +26,7 @@ _ANALYSE_US = "2000000"
 _COUNTED = ("avi", "h264", "hevc")
 # These neither, and come at the pace of the camera.
 _UNTIMED = ("mpjpeg", "mjpeg", "jpeg_pipe")
+CPU = "cpu"
 # For a stream that does not say: PAL's rate.
 _GUESSED_RATE = Fraction(25)
 
@@ -113,9 +115,30 @@ class Video:
             return
 
 
+def check_decoder(decoder: str) -> None:
+    """See at the start whether videos can be decoded by `cpu` or a device, and not camera by camera.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if decoder == CPU:
+        return
+    try:
+        HWAccel(decoder, allow_software_fallback=True).create(av.Codec("h264", "r"))
+    except (av.FFmpegError, NotImplementedError, ValueError) as error:
+        raise ConfigError(
+            f"setting video_decoder (WAYSIDE_VIDEO_DECODER): {decoder} cannot decode video here "
+            f"({str(error).splitlines()[0]}); set it to cpu"
+        ) from None
+
+
 @contextmanager
-def open_video(source: Source, *, live: bool = False) -> Iterator[Video]:
-    """Open a source for decoding; `live`: at its own pace, and else as fast as it goes.
+def open_video(source: Source, *, live: bool = False, decoder: str = CPU) -> Iterator[Video]:
+    """Open a source for decoding.
+
+    Args:
+        live: at its own pace, and else as fast as it goes.
+        decoder: `cpu`, or a device; what that cannot decode the CPU does.
 
     Raises:
         InputError: it is not there, does not answer, or is no video.
@@ -129,6 +152,7 @@ def open_video(source: Source, *, live: bool = False) -> Iterator[Video]:
             format="v4l2" if source.kind is Kind.DEVICE else None,
             options=options,
             timeout=(_OPEN_S, _READ_S) if source.kind is Kind.STREAM else None,
+            hwaccel=None if decoder == CPU else HWAccel(decoder, allow_software_fallback=True),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         what = "not a video" if source.kind is Kind.VIDEO_FILE else "cannot be opened"

@@ -38,10 +38,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class Watched:
     """A live camera in a thread, with what it gave."""
 
-    def __init__(self, source: str, fps: float = 10) -> None:
+    def __init__(self, source: str, fps: float = 10, decoder: str = "cpu") -> None:
         self.frames: list[Frame] = []
         self.stop = threading.Event()
-        self.camera = LiveCamera(Camera(id=f"cam-{id(self)}", source=source, fps=fps), self.frames.append, self.stop)
+        camera = Camera(id=f"cam-{id(self)}", source=source, fps=fps)
+        self.camera = LiveCamera(camera, self.frames.append, self.stop, decoder=decoder)
         self.thread = threading.Thread(target=self.camera.serve, daemon=True)
 
     def __enter__(self) -> "Watched":
@@ -81,6 +82,13 @@ def test_a_stream_gives_frames_at_the_analysed_rate_stamped_with_the_wall_clock(
     assert all(gap % (NS // 25) < 2_000_000 or NS // 25 - gap % (NS // 25) < 2_000_000 for gap in gaps(steady))
     assert -2 * NS < frames[29].captured_at - now < NS // 10
     assert frames[0].traceparent is not None
+
+
+def test_what_a_device_cannot_decode_the_cpu_does(clip: Path) -> None:
+    """FFmpeg knows this kind of device, and no H.264 decoder for it."""
+    with rtsp.server(clip) as url, Watched(url, decoder="drm") as watched:
+        watched.wait_for(5)
+    assert grows(watched.frames)
 
 
 def gaps(stamps: list[int]) -> list[int]:

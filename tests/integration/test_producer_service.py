@@ -167,6 +167,13 @@ def test_a_live_source_cannot_be_read_once(store: Store) -> None:
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU here")
+def test_a_decoder_that_is_not_there_is_told_before_any_camera(tmp_path: Path, store: Store) -> None:
+    what = site(cam=write_clip(tmp_path / "a.mp4", 3, 20))
+    with pytest.raises(ConfigError, match=r"WAYSIDE_VIDEO_DECODER\): cuda cannot decode video here .*; set it to cpu"):
+        serve(MemoryBus(), store, what, Settings(video_decoder="cuda"), threading.Event())
+
+
 def test_a_missing_clip_or_an_unknown_camera_ends_the_start(tmp_path: Path, store: Store) -> None:
     with pytest.raises(InputError, match=r"missing\.mp4: no such file"):
         serve(MemoryBus(), store, site(a=tmp_path / "missing.mp4"), Settings(), threading.Event())
