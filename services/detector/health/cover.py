@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.health.field import Fit, Grey
-from services.detector.health.measures import cells_of
+from services.detector.health.field import Fit, Grey, cells_of
 from shared.clock import NS
 
 # Share of the structured cells that have lost their structure. Queues hide structure behind structure: below 0.1.

@@ -64,7 +64,7 @@ def measure(picture: NDArray[np.uint8]) -> Measures:
         brightness=float(mean[0, 0]) / 255,
         contrast=float(deviation[0, 0]) / 255,
         highlight=_highest(grey[caption:-caption], _HIGHLIGHTS)[0] / 255,
-        clipped=float((grey >= _CLIPPED).mean()),
+        clipped=float(np.count_nonzero(grey >= _CLIPPED) / grey.size),
         edge=coarsest,
         sharpness=edge / max(coarsest, 1e-3),
         field=field_of(grey),
@@ -102,8 +102,3 @@ def _highest(values: Grey, part: int) -> tuple[float, float]:
     count = max(1, values.size // part)
     highest = np.partition(values.ravel(), -count)[-count:]
     return float(highest.min()), float(highest.mean())
-
-
-def cells_of(values: Grey, shape: tuple[int, ...]) -> Grey:
-    """The mean of each cell of a grid with this many (rows, columns)."""
-    return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.health.cover import COVERED_LIMIT, CoverWatch, Light
-from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Reference, grid_of, without
-from services.detector.health.measures import Measures, cells_of
+from services.detector.health.field import AHEAD, CLEAR, Field, Fit, Reference, cells_of, grid_of, without
+from services.detector.health.measures import Measures
 from shared.clock import NS
 
 # Share of the longer side. Shake of 2.5 px at 1280 is 0.002; from 0.018 (23 px at 1280) on, a lane's edge lies in the
