@@ -95,6 +95,30 @@ def test_what_comes_as_the_camera_exposes_otherwise_is_told(gain: float) -> None
     assert strongest(road, 10) > 0.5
 
 
+def brighter(road: Road, full: np.ndarray, seconds: float, begins: float) -> None:
+    """The sun comes out, and a shadow with it: `begins` of its look, and in the middle all of it."""
+    steps = round(seconds / 0.4)
+    for step in range(1, steps + 1):
+        share = step / steps
+        road.luma = with_thing((PLAIN + share * (full.astype(np.float32) - PLAIN)).astype(np.uint8))
+        road.show(0.4, THING, faint=begins if share < 0.5 else 1.0)
+
+
+def test_the_shadow_of_a_sun_that_brings_few_of_them_is_a_doubt() -> None:
+    """All over the picture it is the same factor, as when the camera exposes otherwise, which it does at once."""
+    road = shown(PLAIN)
+    brighter(road, (PLAIN * 1.14).astype(np.uint8), 2, begins=0.8)
+    assert 0 < strongest(road, 20) < 0.5
+
+
+def test_a_shadow_that_deepens_while_the_sun_comes_out_is_a_doubt() -> None:
+    road = shown(PLAIN)
+    sunny = (PLAIN * 1.4).astype(np.uint8)
+    sunny[:70] = PLAIN[:70]
+    brighter(road, sunny, 6, begins=0.35)
+    assert 0 < strongest(road, 20) < 0.5
+
+
 def test_what_comes_to_lie_on_a_shadow_is_told() -> None:
     road = shown(PLAIN)
     road.luma = with_thing(SUNNY)

@@ -75,8 +75,10 @@ class Lit:
         self._other = other | (self._other & ~seen)
         if not (self._held.any() or new.any()):
             return
-        self._look.valid[new] = False  # until it is seen; a vehicle may be there now
         self._held = (self._held & (other | ~seen)) | new
+        changes = self.light.changes
+        goes_on = self._held & (changes(self._since, self._until) | changes(gradual.since, gradual.until))
+        self._look.valid[new | goes_on] = False  # until it is seen, for a vehicle may be there; and to the change's end
         near = self._look.distance(now) < limit
         resumed = self._held & seen & ~self._look.valid
         self._off = np.where(seen, np.where(near | resumed, 0, self._off + 1), self._off)
