@@ -240,6 +240,14 @@ def test_the_light_of_the_whole_picture_is_told_from_a_lorry_before_the_lens() -
     assert light.changed(np.array([0]), np.array([20 * EVERY]))[0], "hidden meanwhile"
 
 
+def test_an_exposure_behind_a_lorry_that_fills_the_picture_is_no_light() -> None:
+    light = Light()
+    light.see(PLAIN, NO_BOXES.xyxy, 0)
+    light.see(PLAIN, np.array([[0.0, 0.0, 1.0, 1.0]]), EVERY)
+    light.see((PLAIN * 1.2).astype(np.uint8), NO_BOXES.xyxy, 2 * EVERY)
+    assert not came(light, EVERY)
+
+
 @pytest.mark.parametrize("level", [0, 255])
 def test_nobody_can_say_that_nothing_lies_where_the_picture_is_white_or_black(level: int) -> None:
     road = shown(PLAIN)

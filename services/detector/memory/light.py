@@ -83,7 +83,9 @@ class Light:
         if uneven.sum() > _UNEVEN * len(by):
             return False
         between = [self._steps(number, number - 1)[0] for number in range(1, len(self._seen))]
-        return bool(max(abs(np.median(step)) for step in between if len(step)) >= _AT_ONCE * abs(middle))
+        # What a lorry has hidden may have come at once.
+        most = max((abs(np.median(step)) for step in between if len(step)), default=np.inf)
+        return bool(most >= _AT_ONCE * abs(middle))
 
     def _steps(self, number: int, first: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of the cells that nothing hides on the pictures of these numbers: by how much they are brighter on this one
