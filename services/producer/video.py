@@ -125,7 +125,7 @@ def check_decoder(decoder: str) -> None:
         return
     try:
         HWAccel(decoder, allow_software_fallback=True).create(av.Codec("h264", "r"))
-    except (av.FFmpegError, NotImplementedError, ValueError) as error:
+    except (av.FFmpegError, NotImplementedError) as error:  # no such device; or FFmpeg has no decoder for it
         raise ConfigError(
             f"setting video_decoder (WAYSIDE_VIDEO_DECODER): {decoder} cannot decode video here "
             f"({str(error).splitlines()[0]}); set it to cpu"

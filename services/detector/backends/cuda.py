@@ -15,14 +15,12 @@ from torch import Tensor
 from torchvision.ops import box_convert
 
 from services.detector.backends.base import Boxes, Inner, Output
-from services.detector.backends.landing import Landing, picked
+from services.detector.backends.on_device import PARALLEL, Landing, own_stream, picked
 from services.detector.backends.torch import ThreadSafeDetect, TorchBackend
 from shared.exceptions import ConfigError
 
 # Compiling, algorithms and allocations happen in the first passes; none of them can be recorded.
 _WARM_UP = 3
-# One thread at each end of a pass: pictures of the next batch go there and boxes of the last come back meanwhile.
-_PARALLEL = 3
 # One at a time: recording forbids to others what they do while they prepare their own.
 _RECORDING = threading.Lock()
 
@@ -50,7 +48,7 @@ class CudaBackend(TorchBackend):
             compiled: fuse the network's operations with TorchInductor first, half a minute for each shape of input.
         """
         super().__init__(*arguments, **options)
-        self.parallel = _PARALLEL
+        self.parallel = PARALLEL
         self.batch, self.compiled = batch, compiled
         self.recordable = type(self.network.model[-1]) is ThreadSafeDetect
         known = {*self._panel.layers, *(layer for layer in layers if layer < len(self.network.model) - 1)}
@@ -73,7 +71,7 @@ class CudaBackend(TorchBackend):
         boxes: list[Boxes] = []
         heads: list[Any] = []
         maps: dict[int, list[Tensor]] = {layer: [] for layer in features}
-        with torch.cuda.stream(self._stream()):
+        with own_stream(self._local, self.device):
             recorded = self._pass(batch.shape[1:])
             for at in range(0, len(batch), self.batch):
                 part = batch[at : at + self.batch]
@@ -99,13 +97,6 @@ class CudaBackend(TorchBackend):
             outputs.append(step)
         raw: Tensor = step[0] if isinstance(step, (tuple, list)) else step
         return raw, [outputs[layer] for layer in self.layers]
-
-    def _stream(self) -> torch.cuda.Stream:
-        held: dict[str, Any] = self._local.__dict__
-        if "stream" not in held:
-            held["stream"] = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        stream: torch.cuda.Stream = held["stream"]
-        return stream
 
     def _pass(self, shape: tuple[int, ...]) -> "RecordedPass":
         """The calling thread's recorded pass for pictures of this shape, (H, W, 3)."""

@@ -32,7 +32,7 @@ class GraphPass:
         """`shape`: (N, H, W, 3) of every pass."""
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
-        for name, size in zip(DIMENSIONS, shape, strict=False):
+        for name, size in zip(DIMENSIONS, shape[:3], strict=True):
             options.add_free_dimension_override_by_name(name, size)
         self._session = onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
         self.providers: list[str] = self._session.get_providers()
@@ -42,12 +42,12 @@ class GraphPass:
         self._binding = self._session.io_binding()
         place = device.type, device.index or 0
         self._binding.bind_input(INPUT, *place, np.uint8, shape, self._pictures.data_ptr())
-        self.outputs: list[Tensor] = []
+        self._outputs: list[Tensor] = []
         for node in self._session.get_outputs():
             element, kind = _TYPES[node.type]
             output = torch.empty(node.shape, dtype=kind, device=device)
             self._binding.bind_output(node.name, *place, element, node.shape, output.data_ptr())
-            self.outputs.append(output)
+            self._outputs.append(output)
 
     def play(self, batch: NDArray[np.uint8]) -> list[Tensor]:
         """Run it on (N, H, W, 3), with N at most that of the pass.
@@ -61,7 +61,7 @@ class GraphPass:
             torch.cuda.current_stream(self._device).synchronize()
         self._session.run_with_iobinding(self._binding)
         self._binding.synchronize_outputs()
-        return [output[: len(batch)] for output in self.outputs]
+        return [output[: len(batch)] for output in self._outputs]
 
 
 def every_box(sides: Tensor, logits: Tensor, strides: Sequence[int], shape: tuple[int, int]) -> tuple[Tensor, ...]:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ from torch import Tensor
 from services.detector.backends.base import Boxes, Inner, Output
 from services.detector.backends.exported import Weights
 from services.detector.backends.graph_pass import GraphPass, Provider, every_box
-from services.detector.backends.landing import Landing, picked
+from services.detector.backends.on_device import PARALLEL, Landing, own_stream, picked
 from services.detector.heads.find import Head
 from services.detector.heads.panel import Panel
 from shared.exceptions import ConfigError
 
-# One thread at each end of a pass: pictures of the next batch go there and boxes of the last come back meanwhile.
-_PARALLEL = 3
 # One engine is built at a time, and the others of its shape find it on disk.
 _BUILDING = threading.Lock()
 _ENGINE = "TensorrtExecutionProvider"
@@ -68,7 +65,7 @@ class TensorRtBackend:
                 f"setting precision (WAYSIDE_PRECISION): tensorrt has no {precision} here; auto, float16 or float32"
             )
         self.precision = _PRECISIONS[precision]
-        self.device, self.device_name, self.parallel, self.batch = device, str(device), _PARALLEL, batch
+        self.device, self.device_name, self.parallel, self.batch = device, str(device), PARALLEL, batch
         self.version, self.labels, self.stride = weights.version, weights.labels, max(weights.strides)
         self.heads = [head.version for head in heads]
         self._weights, self._min_score = weights, min_score
@@ -94,7 +91,7 @@ class TensorRtBackend:
         boxes: list[Boxes] = []
         heads: list[Any] = []
         maps: dict[int, list[Tensor]] = {layer: [] for layer in features}
-        with self._stream():
+        with own_stream(self._local, self.device):
             run, landing = self._pass(shape)
             for at in range(0, len(batch), self.batch):
                 part = batch[at : at + self.batch]
@@ -107,15 +104,6 @@ class TensorRtBackend:
                 found = every_box(outputs[0], outputs[1], self._weights.strides, shape)
                 boxes += picked(landing.take(found, len(part)), self._min_score)
             return Output(boxes, {layer: torch.cat(held) for layer, held in maps.items()}, heads)
-
-    def _stream(self) -> AbstractContextManager[Any]:
-        """The calling thread's own, for the work around the passes."""
-        if self.device.type != "cuda":
-            return nullcontext()
-        held: dict[str, Any] = self._local.__dict__
-        if "stream" not in held:
-            held["stream"] = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        return torch.cuda.stream(held["stream"])
 
     def _pass(self, shape: tuple[int, int]) -> tuple[GraphPass, Landing]:
         """The calling thread's own for pictures of this (H, W)."""
@@ -134,9 +122,8 @@ class TensorRtBackend:
                 f"setting backend (WAYSIDE_BACKEND): ONNX Runtime cannot load {wanted} here, only {run.providers[0]}; "
                 "install TensorRT of the version that onnxruntime-gpu was built for, or set it to torch"
             )
-        outputs = run.play(np.zeros((1, *shape, 3), np.uint8))  # the engine is built in the first pass
-        whole = [output[:1].expand(self.batch, *output.shape[1:]) for output in outputs[:2]]
-        return run, Landing(every_box(whole[0], whole[1], self._weights.strides, shape))
+        sides, logits, *_ = run.play(np.zeros((self.batch, *shape, 3), np.uint8))  # the first pass builds the engine
+        return run, Landing(every_box(sides, logits, self._weights.strides, shape))
 
 
 def check_installed() -> str:

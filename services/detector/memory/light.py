@@ -98,7 +98,7 @@ class Light:
         """(K,) of UTC ns: whether the light, else steady, changed in these times, or a moment before or after."""
         return self._within(self._changes, since, until)
 
-    def changes(self, since: Times, until: Times) -> NDArray[np.bool_]:
+    def changing(self, since: Times, until: Times) -> NDArray[np.bool_]:
         """(K,) the same of the change that goes on now; none where the light is steady."""
         return self._within(self._changes[-1:] if self._goes_on else [], since, until)
 

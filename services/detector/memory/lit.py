@@ -76,8 +76,8 @@ class Lit:
         if not (self._held.any() or new.any()):
             return
         self._held = (self._held & (other | ~seen)) | new
-        changes = self.light.changes
-        goes_on = self._held & (changes(self._since, self._until) | changes(gradual.since, gradual.until))
+        changing = self.light.changing
+        goes_on = self._held & (changing(self._since, self._until) | changing(gradual.since, gradual.until))
         self._look.valid[new | goes_on] = False  # until it is seen, for a vehicle may be there; and to the change's end
         near = self._look.distance(now) < limit
         resumed = self._held & seen & ~self._look.valid

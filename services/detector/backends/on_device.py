@@ -1,6 +1,9 @@
-"""From a device back to the CPU: boxes land in pages that the GPU writes to by itself."""
+"""What the passes of a GPU have in common: streams, and how boxes come back to the CPU."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,9 +11,25 @@ from torch import Tensor
 from services.detector.backends.base import Boxes
 from services.detector.backends.select import suppress
 
+# Threads: one at each end of a pass, for pictures of the next batch go there and boxes of the last come back meanwhile.
+PARALLEL = 3
+
+
+def own_stream(local: threading.local, device: torch.device) -> AbstractContextManager[Any]:
+    """Where the calling thread's work on a GPU goes; `local` keeps it. Nothing on another device."""
+    if device.type != "cuda":
+        return nullcontext()
+    held: dict[str, Any] = local.__dict__
+    if "stream" not in held:
+        held["stream"] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return torch.cuda.stream(held["stream"])
+
 
 class Landing:
-    """Room for the tensors of one kind of pass; the first dimension of each counts pictures."""
+    """Room for the tensors of one kind of pass in pages that a GPU writes to by itself.
+
+    The first dimension of each counts pictures.
+    """
 
     def __init__(self, parts: Sequence[Tensor]) -> None:
         self._device = parts[0].device
